@@ -1,0 +1,1 @@
+//! Azure as an API: identity, tokens, ARM.

@@ -1,0 +1,1 @@
+//! Probes: one attempt to reach one account; failure is a value.

@@ -1,0 +1,118 @@
+//! The seam under the store: rows of one partition, read by range, written with compare-and-swap.
+//!
+//! Two implementations ship: Azure Table Storage (`table`) and a local file (`embedded`). Whatever a
+//! row means is known one floor up, in `store`; here a row is a key, an ETag and its properties.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+/// A property name to value map. Values are JSON strings, booleans, 32-bit integers, or [`binary`]
+/// values.
+pub type Properties = Map<String, Value>;
+
+/// One row as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The row key: `[A-Za-z0-9._-]`, at most 255 bytes (the limit of Azure Cosmos DB for Table).
+    pub key: String,
+    /// Opaque version of the row; changes with every write.
+    pub etag: String,
+    /// Everything else. Properties that the service adds (timestamps, types) are left out.
+    pub properties: Properties,
+}
+
+/// One conditional write; several make a transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// The row must not exist.
+    Insert {
+        /// Row key.
+        key: String,
+        /// All properties.
+        properties: Properties,
+    },
+    /// The row must have this ETag; all its properties are replaced.
+    Replace {
+        /// Row key.
+        key: String,
+        /// The ETag that was read.
+        etag: String,
+        /// All properties.
+        properties: Properties,
+    },
+    /// The row must have this ETag, and is gone afterwards.
+    Delete {
+        /// Row key.
+        key: String,
+        /// The ETag that was read.
+        etag: String,
+    },
+}
+
+/// What became of a transaction that the store answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// Every write was applied; the new ETags in the order of the writes (empty for a delete).
+    Applied(Vec<String>),
+    /// Nothing was applied: a row existed, was missing, or had another ETag.
+    Conflict,
+}
+
+/// Why the store could not be used. The text never holds a key, a token or a signature.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// Not reached, timed out, throttled or broken. A write may or may not have been applied.
+    #[error("the store could not be reached: {detail}")]
+    Unavailable {
+        /// What was seen, in one line.
+        detail: String,
+    },
+    /// The store refused us; a person must mend credentials, roles or the configuration.
+    #[error("the store refused the request: {detail}")]
+    Refused {
+        /// What was seen, and what to do, in one line.
+        detail: String,
+    },
+}
+
+/// Rows of one table in one partition.
+///
+/// Every call ends by itself within [`CALL_LIMIT_SECONDS`]. No call retries a write.
+#[async_trait]
+pub trait RowStore: Send + Sync + std::fmt::Debug {
+    /// The row with this key, if there is one.
+    async fn get(&self, key: &str) -> Result<Option<Row>, RowError>;
+
+    /// All rows with `from <= key < to`, in no promised order. Follows continuations to the end.
+    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError>;
+
+    /// Applies all writes or none. At most 100 writes, each row at most once.
+    async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError>;
+
+    /// Where the rows are, for people: never with a secret.
+    fn place(&self) -> String;
+}
+
+/// No single request to a store takes longer than this many seconds, so that a lookup (10 s) and an
+/// order (30 s) keep their limits whatever the store does.
+pub const CALL_LIMIT_SECONDS: u64 = 4;
+
+/// A binary property: at most 64 KiB of bytes, kept as base64 text in this wrapper.
+#[must_use]
+pub fn binary(bytes: &[u8]) -> Value {
+    use base64::Engine;
+    let mut object = Map::new();
+    object.insert(
+        "$binary".to_owned(),
+        Value::String(base64::engine::general_purpose::STANDARD.encode(bytes)),
+    );
+    Value::Object(object)
+}
+
+/// The bytes of a [`binary`] value, or `None` if it is none.
+#[must_use]
+pub fn bytes(value: &Value) -> Option<Vec<u8>> {
+    use base64::Engine;
+    let text = value.as_object()?.get("$binary")?.as_str()?;
+    base64::engine::general_purpose::STANDARD.decode(text).ok()
+}

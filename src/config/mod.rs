@@ -1,0 +1,1 @@
+//! Settings: a file and app settings, turned into model types with every problem named.

@@ -1,0 +1,1 @@
+//! In which order: load, observe, decide, commit, act. No rule lives here.

@@ -1,0 +1,1 @@
+//! The doors that the Functions host opens: parse, call once, render.

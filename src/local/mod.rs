@@ -1,0 +1,1 @@
+//! The whole app on one machine, without Azure.

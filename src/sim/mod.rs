@@ -1,0 +1,1 @@
+//! A stand-in for the parts of Azure that Understudy uses, over real HTTP.

@@ -1,0 +1,1 @@
+//! Logging: JSON lines on stdout, with the chatter of the old Azure crates capped.
