@@ -1,0 +1,60 @@
+//! What a lookup hands out: the accounts of the active site, resolved. The record keeps it, so that a
+//! client is answered from the record even where the configuration has since become unreadable.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::SiteName;
+
+/// The resolved answer for one site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The site.
+    pub site: SiteName,
+    /// Its region's programmatic name.
+    pub region: String,
+    /// Its accounts.
+    pub accounts: AnswerAccounts,
+}
+
+/// The accounts of a site as clients need them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AnswerAccounts {
+    /// Its Video Indexer account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_indexer: Option<VideoIndexerAnswer>,
+    /// Its Media Services account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_services: Option<MediaServicesAnswer>,
+    /// Its HTTP endpoints by name.
+    pub http: BTreeMap<String, String>,
+}
+
+/// A Video Indexer account for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoIndexerAnswer {
+    /// The data plane's GUID.
+    pub account_id: String,
+    /// The region segment of the data plane's URLs.
+    pub location: String,
+    /// Base URL of the data plane.
+    pub api_base: String,
+    /// The ARM resource id, for minting tokens.
+    pub resource_id: String,
+}
+
+/// A Media Services account for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaServicesAnswer {
+    /// The account's name.
+    pub account_name: String,
+    /// Its resource id.
+    pub resource_id: String,
+    /// Host by streaming endpoint, as far as known.
+    pub streaming_hosts: BTreeMap<String, String>,
+}
