@@ -1,0 +1,187 @@
+//! The cue: what an observation amounts to, as the second key of the transition table.
+
+use super::health::SiteHealth;
+use super::{Observation, steps};
+use crate::model::moves::{Cause, MoveKind};
+use crate::model::name::SiteName;
+use crate::model::order::{Order, OrderKind};
+use crate::model::policy::AlertPolicy;
+use crate::model::signal::SignalStage;
+use crate::model::spec::GroupSpec;
+use crate::model::state::{GroupState, Phase};
+
+macro_rules! cues {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// What an observation amounts to.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Cue { $($(#[$doc])* $name),* }
+
+        impl Cue {
+            /// Every cue.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name in the table.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+cues! {
+    /// Nothing asks for anything.
+    Quiet,
+    /// The active site is unhealthy, and its failure was not seen to end.
+    ActiveFailed,
+    /// An alert says that the active site fails, and a round begun after it agrees.
+    AlertConfirmed,
+    /// An alert says that the active site fails, and the policy asks for no more.
+    AlertDirect,
+    /// An automatic failover left the primary, which is fit again.
+    PrimaryRecovered,
+    /// Every step of the preparation is done.
+    Prepared,
+    /// The preparation took too long.
+    PrepareOverdue,
+    /// Every step of the move is done.
+    StepsDone,
+    /// A person ordered a failover.
+    FailoverOrdered,
+    /// A person ordered a switchover.
+    SwitchoverOrdered,
+    /// A person ordered a failback.
+    FailbackOrdered,
+    /// A person ordered what is already under way.
+    OrderRepeated,
+    /// A person ordered to stay: `cancel`, or a move to the site that is active.
+    StayOrdered,
+    /// A person ordered a pause.
+    PauseOrdered,
+    /// A person ended the pause.
+    ResumeOrdered,
+    /// A person acknowledged.
+    AcknowledgeOrdered,
+    /// A person ordered a rehearsal.
+    DrillOrdered,
+}
+
+/// Reads the cue. An order comes first, then the progress of our own steps, then the evidence.
+#[must_use]
+pub fn read(
+    state: &GroupState,
+    seen: &Observation<'_>,
+    spec: &GroupSpec,
+    sites: &[SiteHealth],
+    now: jiff::Timestamp,
+) -> Cue {
+    if let Some(order) = seen.order {
+        return read_order(state, order, spec);
+    }
+    if let Some(cue) = read_progress(state, now) {
+        return cue;
+    }
+    read_evidence(state, seen, spec, sites, now)
+}
+
+fn read_order(state: &GroupState, order: &Order, spec: &GroupSpec) -> Cue {
+    let (kind, cue) = match order.kind {
+        OrderKind::Cancel => return Cue::StayOrdered,
+        OrderKind::Pause => return Cue::PauseOrdered,
+        OrderKind::Resume => return Cue::ResumeOrdered,
+        OrderKind::Acknowledge => return Cue::AcknowledgeOrdered,
+        OrderKind::Drill => return Cue::DrillOrdered,
+        OrderKind::Failover => (MoveKind::Failover, Cue::FailoverOrdered),
+        OrderKind::Switchover => (MoveKind::Switchover, Cue::SwitchoverOrdered),
+        OrderKind::Failback => (MoveKind::Failback, Cue::FailbackOrdered),
+    };
+    let to = wanted_target(order, spec);
+    let repeats = state.moving.as_ref().is_some_and(|running| {
+        running.kind == kind && to.as_ref().is_none_or(|to| *to == running.to)
+    });
+    if repeats {
+        Cue::OrderRepeated
+    } else if to.as_ref() == Some(state.active()) {
+        Cue::StayOrdered
+    } else {
+        cue
+    }
+}
+
+/// The site that an order names: a failback names the primary.
+#[must_use]
+pub fn wanted_target(order: &Order, spec: &GroupSpec) -> Option<SiteName> {
+    match order.kind {
+        OrderKind::Failback => spec.primary().map(|site| site.name.clone()),
+        OrderKind::Failover
+        | OrderKind::Switchover
+        | OrderKind::Cancel
+        | OrderKind::Pause
+        | OrderKind::Resume
+        | OrderKind::Acknowledge
+        | OrderKind::Drill => order.to.clone(),
+    }
+}
+
+fn read_progress(state: &GroupState, now: jiff::Timestamp) -> Option<Cue> {
+    let running = state.moving.as_ref()?;
+    match state.phase() {
+        Phase::Settled => None,
+        Phase::Preparing if steps::are_prepared(&running.steps) => Some(Cue::Prepared),
+        Phase::Preparing => running
+            .prepare_until
+            .is_some_and(|until| now >= until)
+            .then_some(Cue::PrepareOverdue),
+        Phase::Completing => steps::are_done(&running.steps).then_some(Cue::StepsDone),
+    }
+}
+
+fn read_evidence(
+    state: &GroupState,
+    seen: &Observation<'_>,
+    spec: &GroupSpec,
+    sites: &[SiteHealth],
+    now: jiff::Timestamp,
+) -> Cue {
+    let Some(active) = sites.iter().find(|site| site.site == *state.active()) else {
+        // No longer configured: it is served, shown as misconfigured, and not moved.
+        return Cue::Quiet;
+    };
+    let mut alerts = seen.signals.iter().filter(|signal| {
+        signal.is_evidence
+            && signal.stage == SignalStage::Active
+            && signal.expires_at > now
+            && signal.site == *state.active()
+    });
+    let alerted = match spec.policy.alert {
+        AlertPolicy::Ignore => None,
+        AlertPolicy::Direct => alerts.next().map(|_| Cue::AlertDirect),
+        AlertPolicy::Confirm => {
+            let round = seen.evidence.map(|evidence| evidence.newest_at);
+            alerts
+                .any(|signal| active.failed_now && round.is_some_and(|at| at >= signal.received_at))
+                .then_some(Cue::AlertConfirmed)
+        }
+    };
+    if let Some(cue) = alerted {
+        cue
+    } else if active.unhealthy_now || active.unhealthy_unseen {
+        Cue::ActiveFailed
+    } else if may_fail_back(state, spec, sites) {
+        Cue::PrimaryRecovered
+    } else {
+        Cue::Quiet
+    }
+}
+
+/// Failback undoes only what Understudy did by itself, never what a person ordered.
+fn may_fail_back(state: &GroupState, spec: &GroupSpec, sites: &[SiteHealth]) -> bool {
+    let was_automatic = state.last_flip.as_ref().is_some_and(|flip| {
+        flip.kind == MoveKind::Failover && matches!(flip.cause, Cause::Automatic | Cause::Alert)
+    });
+    was_automatic
+        && !spec.is_primary(state.active())
+        && sites
+            .first()
+            .is_some_and(|primary| primary.fitness == super::health::Fitness::Fit)
+}
