@@ -7,12 +7,16 @@
 //! | what one probe brought | `sample` |
 //! | what all rounds so far amount to | `evidence` |
 //! | what is recorded of a group | `state`, `moves` |
-//! | what a person asked for, what an alert said | `order`, `signal` |
+//! | what a person asked for, what an alert said | `order`, `alert`, `signal` |
 //! | why a move is not made | `hold` |
 //! | what happened | `history` |
+//! | what a process is started with | `deployment`, `secret` |
 //! | what a lookup hands out | `answer` |
+//! | Azure's regions by their two names | `region` |
 
+pub mod alert;
 pub mod answer;
+pub mod deployment;
 pub mod evidence;
 pub mod history;
 pub mod hold;
@@ -20,7 +24,9 @@ pub mod moves;
 pub mod name;
 pub mod order;
 pub mod policy;
+pub mod region;
 pub mod sample;
+pub mod secret;
 pub mod signal;
 pub mod spec;
 pub mod state;

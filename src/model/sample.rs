@@ -84,6 +84,9 @@ pub enum TokenFact {
         /// Where it would be minted.
         issuer: String,
     },
+    /// None is held, and that says nothing against the issuer: the turn to mint one has not come yet, or the
+    /// issuer answered and refused.
+    Absent,
 }
 
 /// One probe's finding, before it is weighed against the others of its round.

@@ -57,7 +57,8 @@ pub struct LastFlip {
     pub kind: MoveKind,
     /// Who or what asked for it.
     pub cause: Cause,
-    /// The site that was left.
+    /// The site that was left; of several automatic failovers in a row, the site that the first of
+    /// them left.
     pub from: SiteName,
 }
 
@@ -95,7 +96,7 @@ pub struct GroupState {
     pub paused: Option<Pause>,
     /// End of the cool-down.
     pub cooldown_until: Option<Timestamp>,
-    /// End of the guard after a forced order.
+    /// End of the guard that begins with a forced order.
     pub forced_until: Option<Timestamp>,
     /// Automatic failovers of the last 24 hours.
     pub automatic_failovers: Vec<Timestamp>,
