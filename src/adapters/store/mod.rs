@@ -1,3 +1,260 @@
-//! The store: groups, heartbeats, signals and history as rows of one table.
+//! The store: groups, heartbeats and history as rows of one table, in one partition. `docs/storage.md`
+//! describes the layout for people with Storage Explorer.
+//!
+//! What is known here is what a row means and how an ambiguous write is resolved; how rows reach the
+//! table is `rows` and below.
 
+pub mod alerts;
+pub mod codec;
+pub mod connection;
+pub mod embedded;
+mod entity;
+pub mod heartbeat;
+mod history;
+pub mod keys;
+mod pack;
 pub mod rows;
+mod sealed;
+pub mod table;
+mod trouble;
+mod unusable;
+mod write;
+
+use std::sync::Arc;
+
+use crate::adapters::azure::identity::Identity;
+use crate::model::deployment::{StoreSpec, TableAccess};
+use crate::model::name::{GroupName, Vantage};
+use alerts::AlertRow;
+use codec::GroupRow;
+use heartbeat::HeartbeatRow;
+pub use history::HistoryPage;
+use rows::{Row, RowError, RowStore};
+
+/// Why the store gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Not reached, timed out or throttled: try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It refused us: a person must mend something.
+    #[error("{0}")]
+    Broken(String),
+    /// This one row cannot be read: a person must mend it. The others are not harmed.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl StoreError {
+    /// Whether the store as a whole gave no answer, and not just one row of it.
+    #[must_use]
+    pub const fn is_of_the_store(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Broken(_) => true,
+            Self::Unreadable(_) => false,
+        }
+    }
+}
+
+impl From<RowError> for StoreError {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Unavailable { .. } => Self::Unavailable(error.to_string()),
+            RowError::Refused { .. } => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Commit<T> {
+    /// It is written; the row as it now stands.
+    Done(T),
+    /// Someone else wrote first, and nothing of ours was applied.
+    Lost,
+}
+
+/// A row that could not be read as what its key says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowProblem {
+    /// Its key.
+    pub key: String,
+    /// The group it would belong to, where the key tells.
+    pub group: Option<GroupName>,
+    /// What is wrong, in one line.
+    pub problem: String,
+}
+
+/// Everything a tick reads, in one range scan that touches no history.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The groups' rows.
+    pub groups: std::collections::BTreeMap<GroupName, GroupRow>,
+    /// The alerts.
+    pub alerts: Vec<AlertRow>,
+    /// The heartbeats.
+    pub heartbeats: Vec<HeartbeatRow>,
+    /// Rows that could not be read.
+    pub problems: Vec<RowProblem>,
+}
+
+impl Snapshot {
+    /// The heartbeat of one vantage.
+    #[must_use]
+    pub fn heartbeat(&self, vantage: &Vantage) -> Option<&HeartbeatRow> {
+        self.heartbeats
+            .iter()
+            .find(|row| row.beat.vantage == *vantage)
+    }
+
+    /// What is wrong with this group's row, if it could not be read.
+    #[must_use]
+    pub fn problem(&self, group: &GroupName) -> Option<&RowProblem> {
+        self.problems
+            .iter()
+            .find(|problem| problem.group.as_ref() == Some(group))
+    }
+}
+
+/// The store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    rows: Arc<dyn RowStore>,
+}
+
+impl Store {
+    /// The store that is configured. Touches neither network nor disk: the first call connects. One
+    /// whose settings are wrong refuses every call and says why.
+    #[must_use]
+    pub fn connect(spec: &StoreSpec, http: &reqwest::Client, identity: &Identity) -> Self {
+        let (access, table) = match spec {
+            StoreSpec::Embedded { path } => {
+                return Self::new(Arc::new(embedded::EmbeddedStore::new(path)));
+            }
+            StoreSpec::Unusable(reason) => return Self::unusable(reason.clone()),
+            StoreSpec::Table { access, table } => (access, table),
+        };
+        let connection = match access {
+            TableAccess::Identity { endpoint } => connection::for_identity(endpoint),
+            TableAccess::ConnectionString(text) => connection::parse(text.reveal()),
+        };
+        match connection {
+            Ok(connection) => Self::new(Arc::new(table::TableStore::new(
+                connection, table, http, identity,
+            ))),
+            Err(reason) => Self::unusable(reason),
+        }
+    }
+
+    fn unusable(reason: String) -> Self {
+        Self::new(Arc::new(unusable::Unusable(reason)))
+    }
+
+    /// A store over these rows.
+    #[must_use]
+    pub fn new(rows: Arc<dyn RowStore>) -> Self {
+        Self { rows }
+    }
+
+    /// Where it is, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.rows.place()
+    }
+
+    /// Reads all state.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or refuses us. Rows that cannot be read are no error.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let (from, to) = keys::state_range();
+        let mut snapshot = Snapshot::default();
+        for row in self.rows.scan(from, to).await? {
+            match decode(&row) {
+                Ok(Decoded::Group(group, row)) => {
+                    snapshot.groups.insert(group, *row);
+                }
+                Ok(Decoded::Alert(row)) => snapshot.alerts.push(*row),
+                Ok(Decoded::Heartbeat(row)) => snapshot.heartbeats.push(*row),
+                Err(problem) => snapshot.problems.push(problem),
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// Reads one group's row.
+    ///
+    /// # Errors
+    /// When the store cannot be reached, or the row cannot be read.
+    pub async fn group(&self, group: &GroupName) -> Result<Option<GroupRow>, StoreError> {
+        let key = keys::group(group);
+        match self.rows.get(&key).await? {
+            None => Ok(None),
+            Some(row) => decode_group(&row)
+                .map(|(_, row)| Some(row))
+                .map_err(|problem| unreadable(&key, &problem)),
+        }
+    }
+
+    /// Reads one vantage's heartbeat. One that cannot be read is treated as absent, unless a newer
+    /// version of Understudy wrote it.
+    ///
+    /// # Errors
+    /// When the store cannot be reached, or the row is of a newer layout.
+    pub async fn heartbeat(&self, vantage: &Vantage) -> Result<Option<HeartbeatRow>, StoreError> {
+        let key = keys::heartbeat(vantage);
+        match self.rows.get(&key).await? {
+            None => Ok(None),
+            Some(row) => match heartbeat::decode(&row) {
+                Ok(beat) => Ok(Some(beat)),
+                Err(problem) if codec::is_newer(&row) => Err(unreadable(&key, &problem)),
+                Err(_) => Ok(Some(heartbeat::blank(vantage, &row))),
+            },
+        }
+    }
+}
+
+enum Decoded {
+    Group(GroupName, Box<GroupRow>),
+    Heartbeat(Box<HeartbeatRow>),
+    Alert(Box<AlertRow>),
+}
+
+fn decode(row: &Row) -> Result<Decoded, RowProblem> {
+    let group = keys::parse_group(&row.key);
+    let decoded = if group.is_some() {
+        decode_group(row).map(|(name, row)| Decoded::Group(name, Box::new(row)))
+    } else if keys::is_heartbeat(&row.key) {
+        heartbeat::decode(row).map(|beat| Decoded::Heartbeat(Box::new(beat)))
+    } else if keys::is_alert(&row.key) {
+        alerts::decode(row).map(|alert| Decoded::Alert(Box::new(alert)))
+    } else {
+        Err("its key is none of ours".to_owned())
+    };
+    decoded.map_err(|problem| RowProblem {
+        key: row.key.clone(),
+        group,
+        problem,
+    })
+}
+
+/// A group's row and the name that it bears. A row that was copied to another key by hand would
+/// answer for a group that is not its own.
+fn decode_group(row: &Row) -> Result<(GroupName, GroupRow), String> {
+    let decoded = codec::decode_group(row)?;
+    let name = row
+        .properties
+        .get("group")
+        .and_then(serde_json::Value::as_str)
+        .map(GroupName::from)
+        .ok_or("it has no text property `group`")?;
+    if keys::group(&name) == row.key {
+        Ok((name, decoded))
+    } else {
+        Err(format!("its key is not that of its `group` {name}"))
+    }
+}
+
+fn unreadable(key: &str, problem: &str) -> StoreError {
+    StoreError::Unreadable(format!("the row {key} cannot be read: {problem}"))
+}

@@ -49,6 +49,16 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// The row key it is about.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Insert { key, .. } | Self::Replace { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+}
+
 /// What became of a transaction that the store answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Written {
@@ -75,9 +85,19 @@ pub enum RowError {
     },
 }
 
+/// Some columns of some rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Listing {
+    /// The rows, in no promised order, with at least the columns that were asked for.
+    pub rows: Vec<Row>,
+    /// Whether these are all rows of the range.
+    pub is_complete: bool,
+}
+
 /// Rows of one table in one partition.
 ///
-/// Every call ends by itself within [`CALL_LIMIT_SECONDS`]. No call retries a write.
+/// Every call ends by itself: within [`CALL_LIMIT_SECONDS`], or [`SCAN_LIMIT_SECONDS`] where it reads
+/// page after page. No call sends a write twice.
 #[async_trait]
 pub trait RowStore: Send + Sync + std::fmt::Debug {
     /// The row with this key, if there is one.
@@ -85,6 +105,22 @@ pub trait RowStore: Send + Sync + std::fmt::Debug {
 
     /// All rows with `from <= key < to`, in no promised order. Follows continuations to the end.
     async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError>;
+
+    /// The keys of the rows with `from <= key < to`, and these columns of them. With `one_page` it
+    /// stops after the first page (at most 1,000 rows) and says whether that was all.
+    async fn list(
+        &self,
+        from: &str,
+        to: &str,
+        columns: &[&str],
+        one_page: bool,
+    ) -> Result<Listing, RowError> {
+        let _ = (columns, one_page);
+        Ok(Listing {
+            rows: self.scan(from, to).await?,
+            is_complete: true,
+        })
+    }
 
     /// Applies all writes or none. At most 100 writes, each row at most once.
     async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError>;
@@ -97,22 +133,49 @@ pub trait RowStore: Send + Sync + std::fmt::Debug {
 /// order (30 s) keep their limits whatever the store does.
 pub const CALL_LIMIT_SECONDS: u64 = 4;
 
+/// A range of many pages takes no longer than this many seconds, each page [`CALL_LIMIT_SECONDS`].
+/// 10,000 groups are about eleven pages.
+pub const SCAN_LIMIT_SECONDS: u64 = 20;
+
+/// Whether this is a key that both stores take: `[A-Za-z0-9._-]`, 1 to 255 bytes. Nothing else ever
+/// gets into a filter or a URL.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// What marks a binary property.
+const BINARY: &str = "$binary";
+
 /// A binary property: at most 64 KiB of bytes, kept as base64 text in this wrapper.
 #[must_use]
 pub fn binary(bytes: &[u8]) -> Value {
     use base64::Engine;
+    binary_from_base64(&base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+/// A binary property whose bytes are at hand as base64 text.
+#[must_use]
+pub fn binary_from_base64(text: &str) -> Value {
     let mut object = Map::new();
-    object.insert(
-        "$binary".to_owned(),
-        Value::String(base64::engine::general_purpose::STANDARD.encode(bytes)),
-    );
+    object.insert(BINARY.to_owned(), Value::from(text));
     Value::Object(object)
+}
+
+/// The base64 text of a [`binary`] value, or `None` if it is none.
+#[must_use]
+pub fn base64_text(value: &Value) -> Option<&str> {
+    value.as_object()?.get(BINARY)?.as_str()
 }
 
 /// The bytes of a [`binary`] value, or `None` if it is none.
 #[must_use]
 pub fn bytes(value: &Value) -> Option<Vec<u8>> {
     use base64::Engine;
-    let text = value.as_object()?.get("$binary")?.as_str()?;
-    base64::engine::general_purpose::STANDARD.decode(text).ok()
+    base64::engine::general_purpose::STANDARD
+        .decode(base64_text(value)?)
+        .ok()
 }

@@ -1,0 +1,159 @@
+//! Azurite's table service for tests: installed on first use from `tests/azurite`, one process per test
+//! binary, gone when the binary is, however it ends.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A first start on a busy machine takes its time.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Another process may have taken the port that was free a moment ago.
+const START_TRIES: u32 = 5;
+/// Ends the emulator when our end of its input closes, even if we were killed.
+const GUARD: &str = r#"node "$@" </dev/null & cat >/dev/null; kill $!"#;
+
+/// A running emulator.
+pub struct Azurite {
+    process: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Azurite {
+    /// The emulator of this test binary.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Azurite> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Starts one on a free port and waits until it answers.
+    pub fn start() -> Self {
+        let program = install();
+        for _ in 0..START_TRIES {
+            if let Some(started) = Self::try_start(&program) {
+                return started;
+            }
+        }
+        panic!("Azurite did not start on any of {START_TRIES} free ports");
+    }
+
+    fn try_start(program: &Path) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let process = Command::new("sh")
+            .args(["-c", GUARD, "sh"])
+            .arg(program)
+            .args(["--inMemoryPersistence", "--disableTelemetry", "--silent"])
+            .args(["--tablePort", &port.to_string()])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh runs");
+        let mut started = Self {
+            process,
+            port,
+            _folder: folder,
+        };
+        started.answers_in_time().then_some(started)
+    }
+
+    fn answers_in_time(&mut self) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < START_LIMIT {
+            if self.answers() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
+    fn answers(&self) -> bool {
+        let Ok(mut connection) = TcpStream::connect(("127.0.0.1", self.port)) else {
+            return false;
+        };
+        let _ = connection.set_read_timeout(Some(Duration::from_secs(5)));
+        let mut answer = [0; 4];
+        connection
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .and_then(|()| connection.read_exact(&mut answer))
+            .is_ok_and(|()| &answer == b"HTTP")
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A connection string with the development key.
+    pub fn connection_string(&self) -> String {
+        connection_string(self.port)
+    }
+}
+
+impl Drop for Azurite {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// The development account's connection string at any port, for example a proxy's.
+pub fn connection_string(port: u16) -> String {
+    format!(
+        "DefaultEndpointsProtocol=http;AccountName={};AccountKey={};TableEndpoint=http://127.0.0.1:{port}/{}",
+        azure_storage::EMULATOR_ACCOUNT,
+        azure_storage::EMULATOR_ACCOUNT_KEY,
+        azure_storage::EMULATOR_ACCOUNT
+    )
+}
+
+/// A table name that no other test uses.
+pub fn fresh_table() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("t{}x{}", COUNT.fetch_add(1, Ordering::Relaxed), &id[..16])
+}
+
+/// The emulator's program, installed if it is not. Several test binaries may come here at once.
+fn install() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/azurite");
+    let program = folder.join("node_modules/azurite/dist/src/table/main.js");
+    // npm writes this file last.
+    let finished = folder.join("node_modules/.package-lock.json");
+    let lock: File = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("azurite.lock"))
+        .expect("a lock file");
+    lock.lock().expect("the lock");
+    if finished.exists() && program.exists() {
+        return program;
+    }
+    let installed = Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&folder)
+        .stdout(Stdio::null())
+        .output();
+    match installed {
+        Ok(output) if output.status.success() => program,
+        Ok(output) => panic!(
+            "`npm ci` in tests/azurite failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
+        Err(error) => {
+            panic!("the tests of the store need Node.js 20 with npm on the PATH: {error}")
+        }
+    }
+}

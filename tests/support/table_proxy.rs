@@ -1,0 +1,181 @@
+//! A proxy in front of Azurite that spoils single exchanges in ways the emulator never does.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What happens to one exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: for exchanges before the one that is meant.
+    None,
+    /// It reaches the service; the answer is dropped with the connection.
+    DropAnswer,
+    /// It reaches the service; no answer ever comes.
+    HangAfter,
+    /// It never reaches the service; no answer ever comes.
+    HangBefore,
+    /// It never reaches the service; the answer is 503.
+    Busy,
+    /// It reaches the service; the answer is 500.
+    ErrorAfter,
+    /// It reaches the service twice; the second answer is given.
+    Twice,
+    /// It reaches the service; the answer ends in the middle.
+    Truncate,
+    /// It reaches the service; the answer has no ETag.
+    NoEtag,
+}
+
+/// A running proxy. Writes to `/Tables` are never spoiled.
+pub struct Proxy {
+    /// Where it listens.
+    pub port: u16,
+    writes: Arc<Mutex<VecDeque<Fault>>>,
+    reads: Arc<Mutex<VecDeque<Fault>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Starts one in front of this port.
+    pub async fn start(upstream: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Self {
+            port: listener.local_addr().unwrap().port(),
+            writes: Arc::default(),
+            reads: Arc::default(),
+            seen: Arc::default(),
+        };
+        let (writes, reads, seen) = (
+            Arc::clone(&proxy.writes),
+            Arc::clone(&proxy.reads),
+            Arc::clone(&proxy.seen),
+        );
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (writes, reads, seen) =
+                    (Arc::clone(&writes), Arc::clone(&reads), Arc::clone(&seen));
+                tokio::spawn(async move {
+                    let _ = exchange(client, upstream, &writes, &reads, &seen).await;
+                });
+            }
+        });
+        proxy
+    }
+
+    /// Spoils the next writes, in order.
+    pub fn spoil_writes(&self, faults: &[Fault]) {
+        self.writes.lock().unwrap().extend(faults);
+    }
+
+    /// Spoils the next reads, in order.
+    pub fn spoil_reads(&self, faults: &[Fault]) {
+        self.reads.lock().unwrap().extend(faults);
+    }
+
+    /// Whether every fault has been used.
+    pub fn is_spent(&self) -> bool {
+        self.writes.lock().unwrap().is_empty() && self.reads.lock().unwrap().is_empty()
+    }
+
+    /// The request lines since the last call.
+    pub fn take_seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+}
+
+async fn exchange(
+    mut client: TcpStream,
+    upstream: u16,
+    writes: &Mutex<VecDeque<Fault>>,
+    reads: &Mutex<VecDeque<Fault>>,
+    seen: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
+    let request = read_request(&mut client).await?;
+    let line = String::from_utf8_lossy(&request)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let queue = if line.starts_with("GET") {
+        reads
+    } else {
+        writes
+    };
+    let fault = if line.contains("/Tables ") {
+        None
+    } else {
+        queue.lock().unwrap().pop_front()
+    };
+    seen.lock().unwrap().push(line);
+    let fault = fault.unwrap_or(Fault::None);
+    match fault {
+        Fault::Busy => return client.write_all(BUSY).await,
+        Fault::HangBefore => return hang(&mut client).await,
+        Fault::Twice => {
+            forward(upstream, &request).await?;
+        }
+        _ => {}
+    }
+    let mut answer = forward(upstream, &request).await?;
+    match fault {
+        Fault::DropAnswer => Ok(()),
+        Fault::HangAfter => hang(&mut client).await,
+        Fault::ErrorAfter => client.write_all(ERROR).await,
+        Fault::Truncate => client.write_all(&answer[..answer.len() - 20]).await,
+        Fault::NoEtag => {
+            let text = String::from_utf8(answer).unwrap();
+            answer = text
+                .replace("etag: ", "x-none: ")
+                .replace("ETag: ", "x-none: ")
+                .into_bytes();
+            client.write_all(&answer).await
+        }
+        _ => client.write_all(&answer).await,
+    }
+}
+
+const BUSY: &[u8] = b"HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nContent-Length: 69\r\nConnection: close\r\n\r\n{\"odata.error\":{\"code\":\"ServerBusy\",\"message\":{\"value\":\"is\\nbusy\"}}}\n";
+const ERROR: &[u8] = b"HTTP/1.1 500 Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Until the client gives up.
+async fn hang(client: &mut TcpStream) -> std::io::Result<()> {
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.map(|_| ())
+}
+
+async fn forward(upstream: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut service = TcpStream::connect(("127.0.0.1", upstream)).await?;
+    let first_line = request.windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
+    service.write_all(&request[..first_line]).await?;
+    service.write_all(b"connection: close\r\n").await?;
+    service.write_all(&request[first_line..]).await?;
+    let mut answer = Vec::new();
+    service.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
+
+async fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let count = client.read(&mut buffer).await?;
+        if count == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        request.extend_from_slice(&buffer[..count]);
+        let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+        let length: usize = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))
+            .map_or(0, |length| length.trim().parse().unwrap());
+        if request.len() >= end + 4 + length {
+            return Ok(request);
+        }
+    }
+}
