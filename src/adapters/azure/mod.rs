@@ -1,1 +1,17 @@
 //! Azure as an API: identity, tokens, ARM.
+//!
+//! | looking for | file |
+//! | --- | --- |
+//! | this deployment's own tokens, one per audience | `identity` |
+//! | how they are fetched: managed identity, client secret, Azure CLI | `credential` |
+//! | how any token is kept: to its expiry, renewed early, fetched once for all who ask | `keeper` |
+//! | ARM: minting an account's token, reading an account | `arm` |
+//! | a Video Indexer account's own token | `account_token` |
+//! | how often ARM is asked | `pace` |
+
+pub mod account_token;
+pub mod arm;
+pub mod credential;
+pub mod identity;
+pub mod keeper;
+pub mod pace;

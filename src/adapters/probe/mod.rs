@@ -1,1 +1,138 @@
 //! Probes: one attempt to reach one account; failure is a value.
+//!
+//! | looking for | file |
+//! | --- | --- |
+//! | which answer of a Video Indexer account is which outcome | `video_indexer` |
+//! | which answer of an HTTP endpoint is which outcome | `http` |
+//! | whether an account still finishes what it gets | `stuck` |
+//! | what ARM says of an account | `witness` |
+//! | one request, its deadline, and how much is read | `exchange` |
+
+pub mod exchange;
+pub mod http;
+pub mod stuck;
+pub mod video_indexer;
+pub mod witness;
+
+use std::sync::Arc;
+
+use self::exchange::{Limits, Sink};
+use self::witness::Witness;
+use crate::adapters::azure::account_token::AccountTokens;
+use crate::adapters::azure::arm::Arm;
+use crate::adapters::azure::identity::Identity;
+use crate::adapters::azure::keeper::Clock;
+use crate::adapters::azure::pace::{MINTS, Pace};
+use crate::model::policy::Policy;
+use crate::model::sample::{Outcome, Reading, TokenFact};
+use crate::model::spec::AccountSpec;
+
+/// Reaches accounts. Clones share tokens and what ARM said.
+#[derive(Debug, Clone)]
+pub struct Prober {
+    tools: Arc<Tools>,
+}
+
+/// What probes work with.
+#[derive(Debug)]
+pub struct Tools {
+    /// The client.
+    pub http: reqwest::Client,
+    /// The accounts' own tokens.
+    pub tokens: AccountTokens,
+    /// What ARM says of accounts.
+    pub witness: Witness,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What an answer amounts to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// One line for people.
+    pub detail: Option<String>,
+}
+
+impl Finding {
+    /// An outcome with its reason.
+    #[must_use]
+    pub const fn new(outcome: Outcome, detail: String) -> Self {
+        Self {
+            outcome,
+            detail: Some(detail),
+        }
+    }
+
+    /// The same with one more thing said.
+    #[must_use]
+    pub fn with(self, more: Option<String>) -> Self {
+        let detail = match (self.detail, more) {
+            (Some(detail), Some(more)) => Some(format!("{detail}; {more}")),
+            (detail, more) => detail.or(more),
+        };
+        Self { detail, ..self }
+    }
+}
+
+impl Prober {
+    /// A prober over this client and identity.
+    #[must_use]
+    pub fn new(http: reqwest::Client, identity: Identity) -> Self {
+        Self::with(http, identity, Clock::default(), MINTS)
+    }
+
+    /// The same with a clock of one's own, and another pace of minting.
+    #[must_use]
+    pub fn with(http: reqwest::Client, identity: Identity, clock: Clock, mints: Pace) -> Self {
+        let arm = Arm::new(http.clone(), identity);
+        Self {
+            tools: Arc::new(Tools {
+                http,
+                tokens: AccountTokens::with_pace(arm.clone(), clock.clone(), mints),
+                witness: Witness::new(arm, clock.clone()),
+                clock,
+            }),
+        }
+    }
+
+    /// One attempt to reach one account of a site in this region. Takes at most the policy's `probe_timeout`.
+    pub async fn probe(&self, region: &str, account: &AccountSpec, policy: &Policy) -> Reading {
+        match account {
+            AccountSpec::VideoIndexer(spec) => {
+                video_indexer::probe(&self.tools, region, spec, policy).await
+            }
+            AccountSpec::Http(spec) => http::probe(&self.tools.http, spec, policy).await,
+            AccountSpec::MediaServices(_) => Reading {
+                outcome: Outcome::Unknown,
+                latency_ms: 0,
+                detail: Some("this version does not probe Media Services accounts".to_owned()),
+                host: String::new(),
+                token: TokenFact::NotNeeded,
+            },
+        }
+    }
+
+    /// Asks anew for the token that this account's probe needs, also if one is held. Takes at most ten seconds.
+    pub async fn renew(&self, account: &AccountSpec) -> TokenFact {
+        match account {
+            AccountSpec::VideoIndexer(spec) => self.tools.tokens.renew(spec).await,
+            AccountSpec::Http(_) | AccountSpec::MediaServices(_) => TokenFact::NotNeeded,
+        }
+    }
+
+    /// Whether the neutral control target failed. Any HTTP answer is a sign that our own network works.
+    pub async fn control_failed(&self, url: &str, policy: &Policy) -> bool {
+        struct Nothing;
+        impl Sink for Nothing {
+            fn take(&mut self, _: &[u8]) -> bool {
+                false
+            }
+        }
+        let limits = Limits::start(policy);
+        exchange::get(&self.tools.http, url, None, limits, &mut Nothing)
+            .await
+            .is_err()
+    }
+}
