@@ -1,0 +1,104 @@
+//! The common alert schema: `data.essentials`, `data.alertContext`, and the rule's custom properties.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::activity_log::{Envelope, from_event, targets};
+use super::fields::{find, member, time};
+use crate::model::alert::Alert;
+use crate::model::signal::{SignalKind, SignalStage};
+
+pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
+    let essentials = value
+        .pointer("/data/essentials")
+        .filter(|found| found.is_object())?;
+    let nothing = Value::Null;
+    let context = value.pointer("/data/alertContext").unwrap_or(&nothing);
+    let id = member(essentials, &["alertId", "originAlertId"])?;
+    let (resources, subscription) = targets(find(essentials, &["alertTargetIDs"]));
+    let service = member(essentials, &["monitoringService"]).unwrap_or_default();
+    let group = custom(value, context, "understudyGroup");
+    let site = custom(value, context, "understudySite");
+    let fired_at = time(essentials, &["firedDateTime"]);
+    let spoken = service.replace(' ', "").to_ascii_lowercase();
+    if spoken == "servicehealth" || spoken == "resourcehealth" || spoken.starts_with("activitylog")
+    {
+        let envelope = Envelope {
+            id,
+            source: Some(service),
+            fired_at,
+            subscription,
+            resources,
+            group,
+            site,
+        };
+        return Some(from_event(context, envelope, now));
+    }
+    let condition = member(essentials, &["monitorCondition"]).unwrap_or_default();
+    let is_over = condition.eq_ignore_ascii_case("resolved");
+    let resolved_at = time(essentials, &["resolvedDateTime"]).filter(|_| is_over);
+    let is_measured = is_measured(&spoken);
+    Some(Alert {
+        thread: id.clone(),
+        id,
+        kind: if is_measured {
+            SignalKind::Metric
+        } else {
+            SignalKind::Other
+        },
+        stage: if is_over {
+            SignalStage::Resolved
+        } else {
+            SignalStage::Active
+        },
+        event_at: resolved_at.or(fired_at).unwrap_or(now),
+        received_at: now,
+        updated_at: now,
+        subscription,
+        impacts: Vec::new(),
+        resources,
+        group,
+        site,
+        recorded_only: (!is_measured)
+            .then(|| format!("an alert of {} is no evidence", named(&service))),
+    })
+}
+
+/// Metric, log and Prometheus rules measure something; budgets and smart detection do not speak of an
+/// outage.
+fn is_measured(service: &str) -> bool {
+    matches!(
+        service,
+        "platform"
+            | "loganalytics"
+            | "applicationinsights"
+            | "logalertsv2"
+            | "logalerts"
+            | "prometheus"
+            | "webtest"
+            | "vminsights-health"
+    )
+}
+
+fn named(service: &str) -> &str {
+    if service.is_empty() {
+        "an unnamed service"
+    } else {
+        service
+    }
+}
+
+/// A custom property of the rule. They stand beside the context, or inside it for older rules; Prometheus
+/// rules have labels and annotations instead.
+fn custom(value: &Value, context: &Value, key: &str) -> Option<String> {
+    let places = [
+        value.pointer("/data/customProperties"),
+        context.get("properties"),
+        context.get("labels"),
+        context.get("annotations"),
+    ];
+    places
+        .into_iter()
+        .flatten()
+        .find_map(|place| member(place, &[key]))
+}
