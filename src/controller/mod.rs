@@ -1,1 +1,110 @@
-//! In which order: load, observe, decide, commit, act. No rule lives here.
+//! In which order: load, observe, decide, commit, act. Deadlines, limits and retries live here, and no
+//! rule does.
+//!
+//! | looking for | file |
+//! | --- | --- |
+//! | the timer's cycle over all groups | `tick` |
+//! | a person's order on one group | `order` |
+//! | an alert's arrival | `alert` |
+//! | rows that are missing | `rows` |
+//! | decide, commit, act for one group | `cycle` |
+//! | probing one group | `observe` |
+//! | folding rounds into the heartbeat | `beat` |
+//! | which account now | `lookup` |
+//! | what answers show of a group | `view` |
+//! | is the app itself well | `wellbeing` |
+
+pub mod alert;
+pub mod beat;
+pub mod cycle;
+pub mod lookup;
+pub mod observe;
+pub mod order;
+pub mod rows;
+pub mod tick;
+pub mod view;
+pub mod wellbeing;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::adapters::probe::Prober;
+use crate::adapters::store::{Store, StoreError};
+use crate::model::deployment::Deployment;
+use crate::model::name::GroupName;
+use crate::model::spec::GroupSpec;
+
+/// Probes under way at once. A probe makes at most two requests at a time (the account and its ARM
+/// resource), which keeps a deployment below 1,024 requests in flight.
+pub const PROBES_AT_ONCE: usize = 500;
+
+/// Why a question about a group has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum GroupError {
+    /// No such group.
+    #[error("there is no group {0}")]
+    NotFound(GroupName),
+    /// It has a record, but its configuration is bad.
+    #[error("the configuration of {0} is bad, so nothing can be ordered: see /api/health")]
+    Misconfigured(GroupName),
+    /// The store gave no answer.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// The controller of one process. Nothing that matters lives in its memory: it may be killed at any
+/// moment, and other processes work on the same store.
+#[derive(Debug)]
+pub struct Controller {
+    deployment: Deployment,
+    store: Store,
+    prober: Prober,
+    /// Names this process where it claims steps.
+    process: String,
+    started_at: Timestamp,
+    probes: Arc<Semaphore>,
+    turn: Mutex<()>,
+    alerted: alert::Doorbell,
+    memory: lookup::Memory,
+}
+
+impl Controller {
+    /// A controller; touches neither the store nor any credential.
+    #[must_use]
+    pub fn new(deployment: Deployment, store: Store, prober: Prober) -> Arc<Self> {
+        Arc::new(Self {
+            deployment,
+            store,
+            prober,
+            process: uuid::Uuid::now_v7().to_string(),
+            started_at: now(),
+            probes: Arc::new(Semaphore::new(PROBES_AT_ONCE)),
+            turn: Mutex::new(()),
+            alerted: alert::Doorbell::default(),
+            memory: lookup::Memory::default(),
+        })
+    }
+
+    /// What it is configured to do.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    fn spec(&self, group: &GroupName) -> Option<&Arc<GroupSpec>> {
+        self.deployment.groups.get(group)
+    }
+
+    fn fresh_id() -> String {
+        uuid::Uuid::now_v7().to_string()
+    }
+}
+
+/// The time, in whole milliseconds: what is kept in rows is what was decided on.
+#[must_use]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,234 @@
+//! An alert's arrival: one durable write, an answer, and a sweep of the groups it speaks of behind it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::tick::{Scope, TICK_LIMIT};
+use super::{Controller, now};
+use crate::adapters::store::alerts::AlertRow;
+use crate::adapters::store::{Snapshot, StoreError};
+use crate::decision::alert::{self, Match};
+use crate::model::alert::Alert;
+use crate::model::deployment::FromRecord;
+use crate::model::name::{GroupName, SiteName};
+use crate::model::policy::AlertPolicy;
+use crate::model::signal::{Signal, SignalStage};
+use crate::model::spec::GroupSpec;
+use crate::model::state::GroupState;
+
+/// An alert must be answered within two seconds; which sites are active is worth this much of them.
+const ACTIVE_SITES_LIMIT: Duration = Duration::from_secs(1);
+/// Alerts this young are shown without reading them again.
+const SHOWN_FOR: Duration = Duration::from_secs(1);
+/// Rows stay this much longer than any group believes them, so that a late message of the same thread
+/// still finds what came before it.
+const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
+
+/// One sweep runs and at most one more waits, however many alerts come in.
+#[derive(Debug, Default)]
+pub struct Doorbell {
+    waiting: AtomicBool,
+    turn: Mutex<()>,
+}
+
+/// What is answered to an alert.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertAnswer {
+    /// The groups that it speaks of.
+    pub matched: Vec<GroupName>,
+    /// Why it moves nothing, by group where it speaks of one.
+    pub ignored: Vec<(Option<GroupName>, String)>,
+}
+
+impl Controller {
+    /// Takes an alert in. It is durable when this returns; the groups it speaks of are probed behind the
+    /// answer, and if this process dies the next tick does it.
+    ///
+    /// # Errors
+    /// When it could not be kept, so that it must be sent again.
+    pub async fn take_alert(self: &Arc<Self>, message: Alert) -> Result<AlertAnswer, StoreError> {
+        let matches = self.matches(&message);
+        if matches.is_empty() && self.knows_every_group() {
+            return Ok(AlertAnswer {
+                matched: Vec::new(),
+                ignored: vec![(None, unmatched(&message))],
+            });
+        }
+        self.store.keep_alert(&message, alert::newer).await?;
+        self.memory.forget_alerts();
+        let active = self.active_sites(matches.keys()).await;
+        let answer = self.answer_alert(&message, &matches, &active);
+        if !matches.is_empty() {
+            self.ring();
+        }
+        Ok(answer)
+    }
+
+    fn matches(&self, message: &Alert) -> BTreeMap<GroupName, Vec<Match>> {
+        self.deployment
+            .groups
+            .values()
+            .map(|spec| (spec.name.clone(), alert::matches(message, spec, None)))
+            .filter(|(_, found)| !found.is_empty())
+            .collect()
+    }
+
+    /// A group whose configuration cannot be read now may be spoken of all the same.
+    fn knows_every_group(&self) -> bool {
+        match &self.deployment.from_record {
+            FromRecord::These(names) => names.is_empty(),
+            FromRecord::Any => false,
+        }
+    }
+
+    /// The active sites of these groups, as far as they can be had in time.
+    async fn active_sites(
+        &self,
+        groups: impl Iterator<Item = &GroupName>,
+    ) -> BTreeMap<GroupName, SiteName> {
+        let reading = tokio::time::timeout(ACTIVE_SITES_LIMIT, self.store.snapshot());
+        if let Ok(Ok(snapshot)) = reading.await {
+            self.memory
+                .keep_snapshot(&snapshot, &self.deployment.vantage);
+        }
+        groups
+            .filter_map(|group| Some((group.clone(), self.memory.active(group)?)))
+            .collect()
+    }
+
+    fn answer_alert(
+        &self,
+        message: &Alert,
+        matches: &BTreeMap<GroupName, Vec<Match>>,
+        active: &BTreeMap<GroupName, SiteName>,
+    ) -> AlertAnswer {
+        let mut answer = AlertAnswer::default();
+        for (group, found) in matches {
+            answer.matched.push(group.clone());
+            let Some(spec) = self.spec(group) else {
+                continue;
+            };
+            if message.stage == SignalStage::Resolved {
+                continue;
+            }
+            if let Some(why) = why_recorded(spec, found, active.get(group)) {
+                answer.ignored.push((Some(group.clone()), why));
+            }
+        }
+        if matches.is_empty() {
+            answer.ignored.push((None, unmatched(message)));
+        }
+        answer
+    }
+
+    /// Starts a sweep of the alerted groups behind the answer.
+    fn ring(self: &Arc<Self>) {
+        if self.alerted.waiting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let controller = Arc::clone(self);
+        tokio::spawn(async move {
+            let _turn = controller.alerted.turn.lock().await;
+            controller.alerted.waiting.store(false, Ordering::Release);
+            let deadline = Instant::now() + TICK_LIMIT;
+            if let Err(error) = controller.sweep(Scope::Alerted, deadline).await {
+                tracing::warn!("the alerted groups are probed by the next tick: {error}");
+            }
+        });
+    }
+
+    /// The signals of every group that any alert speaks of.
+    pub(super) fn signals(&self, snapshot: &Snapshot) -> BTreeMap<GroupName, Vec<Signal>> {
+        if snapshot.alerts.is_empty() {
+            return BTreeMap::new();
+        }
+        let alerts: Vec<Alert> = snapshot
+            .alerts
+            .iter()
+            .map(|row| row.alert.clone())
+            .collect();
+        let at = now();
+        self.deployment
+            .groups
+            .values()
+            .map(|spec| {
+                let state = snapshot.groups.get(&spec.name).map(|row| &row.state);
+                let signals = alert::signals(&alerts, spec, state, at);
+                (spec.name.clone(), signals)
+            })
+            .filter(|(_, signals)| !signals.is_empty())
+            .collect()
+    }
+
+    /// The signals of one group, from alerts read at most a second ago.
+    pub(super) async fn signals_of(
+        &self,
+        spec: &GroupSpec,
+        state: &GroupState,
+    ) -> Result<Vec<Signal>, StoreError> {
+        let alerts = match self.memory.alerts(SHOWN_FOR) {
+            Some(alerts) => alerts,
+            None => self.memory.keep_alerts(&self.store.alerts().await?),
+        };
+        Ok(alert::signals(&alerts, spec, Some(state), now()))
+    }
+
+    /// Removes alerts that no group believes any more. That they are still there harms nobody, so a store
+    /// that fails here fails no tick.
+    pub(super) async fn forget_outlived(&self, alerts: &[AlertRow]) {
+        let longest = self
+            .deployment
+            .groups
+            .values()
+            .map(|spec| spec.policy.alert_ttl)
+            .max()
+            .unwrap_or_default();
+        let kept_for = longest.saturating_add(KEPT_LONGER);
+        let Ok(before) = now().checked_sub(kept_for) else {
+            return;
+        };
+        if let Err(error) = self.store.forget_alerts(alerts, before).await {
+            tracing::debug!("outlived alerts were not removed: {error}");
+        }
+    }
+}
+
+fn why_recorded(spec: &GroupSpec, found: &[Match], active: Option<&SiteName>) -> Option<String> {
+    if spec.policy.alert == AlertPolicy::Ignore {
+        return Some("the group's policy is to ignore alerts".to_owned());
+    }
+    let on_active = |site: &SiteName| active.is_none_or(|active| active == site);
+    if found
+        .iter()
+        .any(|one| one.recorded_only.is_none() && on_active(&one.site))
+    {
+        return None;
+    }
+    found
+        .iter()
+        .find_map(|one| one.recorded_only.clone())
+        .or_else(|| {
+            let sites: Vec<&str> = found.iter().map(|one| one.site.as_str()).collect();
+            Some(format!("{} is not active", sites.join(", ")))
+        })
+}
+
+fn unmatched(message: &Alert) -> String {
+    if let Some(group) = &message.group {
+        let known: String = group.chars().take(80).collect();
+        return format!(
+            "there is no group `{known}`, which the custom property understudyGroup names"
+        );
+    }
+    if message.impacts.is_empty() {
+        return "no group has an account on the resources that it names".to_owned();
+    }
+    "no group has an account of the services, in the regions and the subscription that it names"
+        .to_owned()
+}

@@ -1,0 +1,134 @@
+//! Folding rounds into the vantage's heartbeat. Any process of the vantage may do it; the ETag decides
+//! who was first, and whoever was late folds again onto what is there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Controller, now};
+use crate::adapters::store::heartbeat::{Heartbeat, HeartbeatRow};
+use crate::adapters::store::{Commit, StoreError};
+use crate::decision::evidence;
+use crate::model::name::GroupName;
+use crate::model::sample::Round;
+
+/// Losing this often in a row means that something else is wrong.
+const TRIES: u32 = 12;
+
+/// What a sweep adds to the heartbeat beside its rounds.
+#[derive(Debug, Clone, Default)]
+pub struct Sweep {
+    /// When it began; `None` for a round of one group, which is no sweep.
+    pub began_at: Option<Timestamp>,
+    /// Groups that were due and not covered.
+    pub not_covered: Vec<GroupName>,
+}
+
+/// The heartbeat after folding.
+#[derive(Debug)]
+pub struct Folded {
+    /// The row as it now stands.
+    pub row: HeartbeatRow,
+    /// Whether any of the rounds counted.
+    pub counted: bool,
+}
+
+impl Controller {
+    /// Folds rounds into the heartbeat and writes it, conditional on what was read.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    pub async fn fold(
+        &self,
+        before: Option<HeartbeatRow>,
+        rounds: &BTreeMap<GroupName, Round>,
+        sweep: &Sweep,
+    ) -> Result<Folded, StoreError> {
+        let mut before = before;
+        for attempt in 0..TRIES {
+            let (next, counted) = self.folded(before.as_ref(), rounds, sweep);
+            match self.store.beat(before.as_ref(), next).await? {
+                Commit::Done(row) => {
+                    self.memory.keep_heartbeat(&row);
+                    return Ok(Folded { row, counted });
+                }
+                Commit::Lost => {
+                    pause_before_retry(attempt).await;
+                    before = self.store.heartbeat(&self.deployment.vantage).await?;
+                    if let Some(row) = before.as_ref().filter(|row| is_late(row, rounds)) {
+                        self.memory.keep_heartbeat(row);
+                        return Ok(Folded {
+                            row: row.clone(),
+                            counted: false,
+                        });
+                    }
+                }
+            }
+        }
+        Err(StoreError::Unavailable(format!(
+            "the heartbeat of {} was written by others {TRIES} times in a row",
+            self.deployment.vantage
+        )))
+    }
+
+    fn folded(
+        &self,
+        before: Option<&HeartbeatRow>,
+        rounds: &BTreeMap<GroupName, Round>,
+        sweep: &Sweep,
+    ) -> (Heartbeat, bool) {
+        let ended_at = now();
+        let mut next = before.map_or_else(
+            || Heartbeat {
+                vantage: self.deployment.vantage.clone(),
+                began_at: sweep.began_at.unwrap_or(Timestamp::UNIX_EPOCH),
+                ended_at: sweep.began_at.unwrap_or(Timestamp::UNIX_EPOCH),
+                not_covered: Vec::new(),
+                not_covered_count: 0,
+                evidence: BTreeMap::new(),
+            },
+            |row| row.beat.clone(),
+        );
+        let mut counted = false;
+        for (group, round) in rounds {
+            let Some(spec) = self.spec(group) else {
+                continue;
+            };
+            let seen = next.evidence.get(group);
+            counted |= evidence::counts(
+                seen.and_then(|seen| seen.counted_at),
+                round.started_at,
+                &spec.policy,
+            );
+            let folded = evidence::fold(seen, round, &spec.policy);
+            next.evidence.insert(group.clone(), folded);
+        }
+        if let Some(began_at) = sweep.began_at {
+            next.evidence
+                .retain(|group, _| self.deployment.groups.contains_key(group));
+            next.began_at = began_at;
+            next.ended_at = ended_at;
+            next.not_covered_count = sweep.not_covered.len();
+            next.not_covered.clone_from(&sweep.not_covered);
+        }
+        (next, counted)
+    }
+}
+
+/// Whether others have since seen every group of ours in a later round.
+fn is_late(row: &HeartbeatRow, rounds: &BTreeMap<GroupName, Round>) -> bool {
+    !rounds.is_empty()
+        && rounds.iter().all(|(group, round)| {
+            row.beat
+                .evidence
+                .get(group)
+                .is_some_and(|seen| seen.newest_at >= round.started_at)
+        })
+}
+
+/// Spreads processes that collide: up to 20 ms more with each try.
+async fn pause_before_retry(attempt: u32) {
+    let limit = 20_u64.saturating_mul(u64::from(attempt) + 1);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..limit))).await;
+}

@@ -1,0 +1,310 @@
+//! Which account now: answered from what the store said at most two seconds ago, and from the last
+//! known answer where the store cannot be reached. A lookup never writes and never starts a cycle.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::rows::starting_state;
+use super::{Controller, GroupError, now};
+use crate::adapters::store::alerts::AlertRow;
+use crate::adapters::store::heartbeat::HeartbeatRow;
+use crate::adapters::store::{Snapshot, StoreError};
+use crate::model::alert::Alert;
+use crate::model::name::{GroupName, SiteName, Vantage};
+use crate::model::state::GroupState;
+
+/// An answer this young is given without asking the store.
+pub const FRESH_FOR: Duration = Duration::from_secs(2);
+/// A lookup that knows an older answer waits this long for the store before it gives that.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A lookup that knows nothing waits this long; it must end within ten seconds.
+const PATIENCE_WITHOUT_ANSWER: Duration = Duration::from_secs(9);
+/// After a failed read, answers are given at once for this long while reads go on behind them; then one
+/// lookup waits for the store again, so that a store that is back shows at the next question.
+const FAILURE_BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// A waiting lookup looks again this often.
+const WAIT_STEP: Duration = Duration::from_secs(1);
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    /// The record as last read.
+    pub state: Arc<GroupState>,
+    /// When the store was last read.
+    pub as_of: Timestamp,
+    /// Whether the store could not be read since.
+    pub stale: bool,
+    /// Whether the group has a row; without one every process starts it at its own time.
+    pub has_row: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    state: Arc<GroupState>,
+    as_of: Timestamp,
+    read_at: Instant,
+    /// Whether the group has a row; without one its starting state must not move with the clock.
+    has_row: bool,
+}
+
+/// Whose turn it is to read a group, and how the last read failed: those that waited for it share its
+/// failure instead of asking again one after the other.
+type Turn = Arc<tokio::sync::Mutex<Option<(Instant, StoreError)>>>;
+
+/// What this process remembers of the store. Losing it costs a read, nothing else.
+#[derive(Debug, Default)]
+pub struct Memory {
+    known: Mutex<HashMap<GroupName, Known>>,
+    reading: Mutex<HashMap<GroupName, Turn>>,
+    heartbeat: Mutex<Option<(Instant, HeartbeatRow)>>,
+    alerts: Mutex<Option<(Instant, Arc<Vec<Alert>>)>>,
+    /// When the last read failed; `None` once one has succeeded.
+    failed_at: Mutex<Option<Instant>>,
+    changed: Notify,
+}
+
+impl Memory {
+    /// Remembers a record that was just written or read.
+    pub fn keep(&self, group: &GroupName, state: &GroupState) {
+        self.put(group, state.clone(), true);
+        self.changed.notify_waiters();
+    }
+
+    /// Remembers everything a scan brought.
+    pub fn keep_snapshot(&self, snapshot: &Snapshot, vantage: &Vantage) {
+        for (group, row) in &snapshot.groups {
+            self.put(group, row.state.clone(), true);
+        }
+        if let Some(row) = snapshot.heartbeat(vantage) {
+            self.keep_heartbeat(row);
+        }
+        self.keep_alerts(&snapshot.alerts);
+        self.note_read(None);
+        self.changed.notify_waiters();
+    }
+
+    /// Remembers a heartbeat that was just written or read.
+    pub fn keep_heartbeat(&self, row: &HeartbeatRow) {
+        *locked(&self.heartbeat) = Some((Instant::now(), row.clone()));
+    }
+
+    /// The heartbeat, if it was read or written less than `age` ago.
+    pub fn heartbeat(&self, age: Duration) -> Option<HeartbeatRow> {
+        locked(&self.heartbeat)
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < age)
+            .map(|(_, row)| row.clone())
+    }
+
+    /// Remembers the alerts that were just read.
+    pub fn keep_alerts(&self, rows: &[AlertRow]) -> Arc<Vec<Alert>> {
+        let alerts: Arc<Vec<Alert>> = Arc::new(rows.iter().map(|row| row.alert.clone()).collect());
+        *locked(&self.alerts) = Some((Instant::now(), Arc::clone(&alerts)));
+        alerts
+    }
+
+    /// The alerts, if they were read less than `age` ago.
+    pub fn alerts(&self, age: Duration) -> Option<Arc<Vec<Alert>>> {
+        locked(&self.alerts)
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < age)
+            .map(|(_, alerts)| Arc::clone(alerts))
+    }
+
+    /// Forgets the alerts, since one was just written.
+    pub fn forget_alerts(&self) {
+        *locked(&self.alerts) = None;
+    }
+
+    fn put(&self, group: &GroupName, state: GroupState, has_row: bool) {
+        let known = Known {
+            state: Arc::new(state),
+            as_of: now(),
+            read_at: Instant::now(),
+            has_row,
+        };
+        locked(&self.known).insert(group.clone(), known);
+    }
+
+    fn note_read(&self, error: Option<&StoreError>) {
+        *locked(&self.failed_at) = error
+            .filter(|error| error.is_of_the_store())
+            .map(|_| Instant::now());
+    }
+
+    /// How long ago the last read failed, if it did.
+    fn failing_for(&self) -> Option<Duration> {
+        locked(&self.failed_at).map(|at| at.elapsed())
+    }
+
+    fn get(&self, group: &GroupName) -> Option<Known> {
+        locked(&self.known).get(group).cloned()
+    }
+
+    /// The site that was active when the group was last read.
+    pub fn active(&self, group: &GroupName) -> Option<SiteName> {
+        self.get(group).map(|known| known.state.active().clone())
+    }
+
+    fn forget(&self, group: &GroupName) {
+        locked(&self.known).remove(group);
+    }
+
+    fn turn(&self, group: &GroupName) -> Turn {
+        Arc::clone(locked(&self.reading).entry(group.clone()).or_default())
+    }
+}
+
+/// A poisoned lock holds nothing worse than an old answer.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Controller {
+    /// Reads all state once, so that an answer is known for every group should the store fail next.
+    pub async fn warm(self: Arc<Self>) {
+        match self.store.snapshot().await {
+            Ok(snapshot) => self
+                .memory
+                .keep_snapshot(&snapshot, &self.deployment.vantage),
+            Err(error) => tracing::warn!("the store was not read at start: {error}"),
+        }
+    }
+
+    /// Which account now. With `at_least`, an older generation than that is not answered from memory.
+    ///
+    /// # Errors
+    /// When there is no such group, or nothing is known of it and the store cannot be read.
+    pub async fn lookup(
+        self: &Arc<Self>,
+        group: &GroupName,
+        at_least: Option<u64>,
+    ) -> Result<Lookup, GroupError> {
+        if self.spec(group).is_none() && !self.deployment.from_record.holds(group) {
+            return Err(GroupError::NotFound(group.clone()));
+        }
+        let known = self.memory.get(group);
+        let suffices = |known: &Known| {
+            known.read_at.elapsed() < FRESH_FOR
+                && at_least.is_none_or(|least| known.state.generation >= least)
+        };
+        if let Some(known) = known.as_ref().filter(|known| suffices(known)) {
+            return Ok(answer(known, false));
+        }
+        let failing = self.memory.failing_for();
+        if let Some(known) = known.as_ref().filter(|_| failing.is_some())
+            && self.memory.turn(group).try_lock().is_err()
+        {
+            return Ok(answer(known, true));
+        }
+        let patience = match (&known, failing) {
+            (None, _) => PATIENCE_WITHOUT_ANSWER,
+            (Some(_), Some(age)) if age < FAILURE_BELIEVED_FOR => Duration::ZERO,
+            (Some(_), Some(_) | None) => PATIENCE,
+        };
+        let reading = tokio::spawn(Arc::clone(self).refresh(group.clone(), at_least));
+        let refreshed = match tokio::time::timeout(patience, reading).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(StoreError::Unavailable(format!("a read was lost: {error}"))),
+            Err(_) => Err(StoreError::Unavailable(
+                "the store did not answer in time".to_owned(),
+            )),
+        };
+        match (refreshed, known) {
+            (Ok(Some(known)), _) => Ok(answer(&known, false)),
+            (Ok(None), _) => Err(GroupError::NotFound(group.clone())),
+            (Err(_), Some(known)) => Ok(answer(&known, true)),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    /// Answers when the generation has passed `after`, or `wait` is over.
+    ///
+    /// # Errors
+    /// As [`Controller::lookup`].
+    pub async fn lookup_after(
+        self: &Arc<Self>,
+        group: &GroupName,
+        at_least: Option<u64>,
+        after: u64,
+        wait: Duration,
+    ) -> Result<Lookup, GroupError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            let changed = self.memory.changed.notified();
+            let found = self.lookup(group, at_least).await?;
+            if found.state.generation > after || Instant::now() >= deadline {
+                return Ok(found);
+            }
+            let until = deadline.min(Instant::now() + WAIT_STEP);
+            let _ = tokio::time::timeout_at(until, changed).await;
+        }
+    }
+
+    /// Reads one group from the store; of several that ask at once, one reads.
+    async fn refresh(
+        self: Arc<Self>,
+        group: GroupName,
+        at_least: Option<u64>,
+    ) -> Result<Option<Known>, StoreError> {
+        let asked_at = Instant::now();
+        let turn = self.memory.turn(&group);
+        let mut last_failure = turn.lock().await;
+        if let Some((_, error)) = last_failure.as_ref().filter(|(at, _)| *at >= asked_at) {
+            return Err(error.clone());
+        }
+        let read_meanwhile = self.memory.get(&group).filter(|known| {
+            known.read_at.elapsed() < FRESH_FOR
+                && at_least.is_none_or(|least| known.state.generation >= least)
+        });
+        if read_meanwhile.is_some() {
+            return Ok(read_meanwhile);
+        }
+        let read = self.read(&group).await;
+        self.memory.note_read(read.as_ref().err());
+        *last_failure = read
+            .as_ref()
+            .err()
+            .map(|error| (Instant::now(), error.clone()));
+        if let Some((state, has_row)) = read? {
+            self.memory.put(&group, state, has_row);
+            self.memory.changed.notify_waiters();
+        } else {
+            self.memory.forget(&group);
+        }
+        Ok(self.memory.get(&group))
+    }
+
+    /// A group's record; for one without a row its starting state, and `None` where it has neither a
+    /// row nor a good configuration.
+    pub(super) async fn read(
+        &self,
+        group: &GroupName,
+    ) -> Result<Option<(GroupState, bool)>, StoreError> {
+        if let Some(row) = self.store.group(group).await? {
+            return Ok(Some((row.state, true)));
+        }
+        let Some(spec) = self.spec(group) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.memory.get(group).filter(|known| !known.has_row) {
+            return Ok(Some((known.state.as_ref().clone(), false)));
+        }
+        let newest = self.store.newest_entry(group).await?;
+        Ok(Some((starting_state(spec, newest.as_ref()), false)))
+    }
+}
+
+fn answer(known: &Known, stale: bool) -> Lookup {
+    Lookup {
+        state: Arc::clone(&known.state),
+        as_of: known.as_of,
+        stale,
+        has_row: known.has_row,
+    }
+}

@@ -1,0 +1,213 @@
+//! A person's order on one group: fresh evidence if it asks for a move, then the same cycle as the
+//! timer's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::beat::Sweep;
+use super::cycle::{Asked, Storm};
+use super::observe::Control;
+use super::rows::starting_state;
+use super::view::{self, GroupView};
+use super::{Controller, GroupError, now};
+use crate::adapters::store::StoreError;
+use crate::adapters::store::heartbeat::HeartbeatRow;
+use crate::decision::Ruling;
+use crate::model::evidence::GroupEvidence;
+use crate::model::hold::Hold;
+use crate::model::moves::Move;
+use crate::model::name::GroupName;
+use crate::model::order::Order;
+use crate::model::signal::Signal;
+use crate::model::spec::GroupSpec;
+
+/// An order is answered within this time, whatever the store does: the contract allows 30 s.
+const ORDER_LIMIT: Duration = Duration::from_secs(27);
+/// An order waits this long for its own round. A slower one leaves the evidence as it was.
+const ROUND_LIMIT: Duration = Duration::from_secs(12);
+
+/// What is answered to an order.
+#[derive(Debug, Clone)]
+pub enum OrderAnswer {
+    /// Done, or nothing was to be done.
+    Done(Box<GroupView>),
+    /// A move is under way.
+    Running(Box<GroupView>),
+    /// Refused.
+    Refused(Hold),
+    /// The group has this generation, not the one the order named.
+    GenerationMismatch {
+        /// The group's generation.
+        generation: u64,
+    },
+    /// What a dry run found.
+    Would {
+        /// The move that would have been made.
+        moving: Option<Box<Move>>,
+        /// The hold that would have refused it.
+        hold: Option<Hold>,
+    },
+}
+
+impl Controller {
+    /// Carries out an order, and answers within 27 s. An order that takes longer is not torn
+    /// off in the middle of a write: it goes on, and the group tells what became of it.
+    ///
+    /// # Errors
+    /// When there is no such group, its configuration is bad, or the store gives no answer.
+    pub async fn order(
+        self: &Arc<Self>,
+        group: &GroupName,
+        order: &Order,
+    ) -> Result<OrderAnswer, GroupError> {
+        let (controller, group, order) = (Arc::clone(self), group.clone(), order.clone());
+        let carrying = tokio::spawn(async move { controller.carry_out(&group, &order).await });
+        let unknown = |what: String| {
+            GroupError::Store(StoreError::Unavailable(format!(
+                "{what}; look at the group before you order again"
+            )))
+        };
+        match tokio::time::timeout(ORDER_LIMIT, carrying).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => Err(unknown(format!("the order was lost: {error}"))),
+            Err(_) => Err(unknown(format!(
+                "the order was not carried out within {} s",
+                ORDER_LIMIT.as_secs()
+            ))),
+        }
+    }
+
+    async fn carry_out(
+        self: &Arc<Self>,
+        group: &GroupName,
+        order: &Order,
+    ) -> Result<OrderAnswer, GroupError> {
+        let spec = self.ordered(group)?;
+        let row = self.store.group(group).await?;
+        let initial = match &row {
+            Some(row) => row.state.clone(),
+            None => {
+                let newest = self.store.newest_entry(group).await?;
+                starting_state(&spec, newest.as_ref())
+            }
+        };
+        if order
+            .if_generation
+            .is_some_and(|generation| generation != initial.generation)
+        {
+            return Ok(OrderAnswer::GenerationMismatch {
+                generation: initial.generation,
+            });
+        }
+        let evidence = self.fresh_evidence(&spec, order).await?;
+        let signals = self.signals_of(&spec, &initial).await?;
+        let storm = Storm::default();
+        let asked = Asked {
+            spec: &spec,
+            evidence: evidence.as_ref(),
+            signals: &signals,
+            order: Some(order),
+            reports: &[],
+            storm: &storm,
+        };
+        let cycled = self.cycle(row, initial, &asked).await?;
+        let decision = cycled.decision;
+        if !decision.claims.is_empty() && !order.dry_run {
+            self.go_on(Arc::clone(&spec), signals.clone(), decision.clone());
+        }
+        if order.dry_run {
+            return Ok(would(decision));
+        }
+        Ok(match decision.ruling {
+            Ruling::Refused(hold) => OrderAnswer::Refused(hold),
+            Ruling::GenerationMismatch => OrderAnswer::GenerationMismatch {
+                generation: decision.next.generation,
+            },
+            Ruling::Done => OrderAnswer::Done(self.shown(&spec, decision.next, evidence, signals)),
+            Ruling::Running => {
+                OrderAnswer::Running(self.shown(&spec, decision.next, evidence, signals))
+            }
+        })
+    }
+
+    /// The group as configured, where orders can be given.
+    ///
+    /// # Errors
+    /// When there is no such group, or only its record is known.
+    pub fn ordered(&self, group: &GroupName) -> Result<Arc<GroupSpec>, GroupError> {
+        match self.spec(group) {
+            Some(spec) => Ok(Arc::clone(spec)),
+            None if self.deployment.from_record.holds(group) => {
+                Err(GroupError::Misconfigured(group.clone()))
+            }
+            None => Err(GroupError::NotFound(group.clone())),
+        }
+    }
+
+    fn shown(
+        &self,
+        spec: &Arc<GroupSpec>,
+        state: crate::model::state::GroupState,
+        evidence: Option<GroupEvidence>,
+        signals: Vec<Signal>,
+    ) -> Box<GroupView> {
+        Box::new(view::of(self, spec, state, evidence, signals, now()))
+    }
+
+    /// The evidence for an order: an order that asks for a move and finds the newest round older than
+    /// one interval probes the group first.
+    async fn fresh_evidence(
+        &self,
+        spec: &Arc<GroupSpec>,
+        order: &Order,
+    ) -> Result<Option<GroupEvidence>, StoreError> {
+        let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
+        let known = evidence_of(heartbeat.as_ref(), spec);
+        let is_fresh = known
+            .as_ref()
+            .is_some_and(|seen| now().duration_since(seen.newest_at) <= spec.policy.probe_interval);
+        if is_fresh || !order.kind.is_move() {
+            return Ok(known);
+        }
+        let control = Control::default();
+        let round = self.round(spec, &control, false);
+        let Ok(round) = tokio::time::timeout(ROUND_LIMIT, round).await else {
+            return Ok(known);
+        };
+        let rounds = BTreeMap::from([(spec.name.clone(), round)]);
+        let folded = self.fold(heartbeat, &rounds, &Sweep::default()).await?;
+        Ok(evidence_of(Some(&folded.row), spec))
+    }
+
+    /// Runs the steps of an accepted order behind its answer. If this process dies, the next tick
+    /// goes on from the row.
+    fn go_on(
+        self: &Arc<Self>,
+        spec: Arc<GroupSpec>,
+        signals: Vec<Signal>,
+        decision: crate::decision::Decision,
+    ) {
+        let controller = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = controller.finish_steps(&spec, &signals, decision).await {
+                tracing::warn!("{}: the steps go on with the next tick: {error}", spec.name);
+            }
+        });
+    }
+}
+
+fn evidence_of(heartbeat: Option<&HeartbeatRow>, spec: &GroupSpec) -> Option<GroupEvidence> {
+    heartbeat?.of(&spec.name).cloned()
+}
+
+fn would(decision: crate::decision::Decision) -> OrderAnswer {
+    let hold = match decision.ruling {
+        Ruling::Refused(hold) => Some(hold),
+        Ruling::Done | Ruling::Running | Ruling::GenerationMismatch => None,
+    };
+    OrderAnswer::Would {
+        moving: decision.begun.map(Box::new),
+        hold,
+    }
+}

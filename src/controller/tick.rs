@@ -1,0 +1,401 @@
+//! The timer's cycle over all groups: one range scan, a sweep of rounds under one deadline, one
+//! heartbeat, and a write for each group that changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::beat::Sweep;
+use super::cycle::{Asked, Storm};
+use super::observe::Control;
+use super::{Controller, now};
+use crate::adapters::store::StoreError;
+use crate::adapters::store::codec::GroupRow;
+use crate::adapters::store::heartbeat::HeartbeatRow;
+use crate::decision::{Decision, evidence};
+use crate::model::evidence::GroupEvidence;
+use crate::model::name::GroupName;
+use crate::model::sample::Round;
+use crate::model::signal::{Signal, SignalStage};
+use crate::model::spec::GroupSpec;
+
+/// A tick ends itself by now; the host would kill the process at `functionTimeout` (two minutes),
+/// taking every other request with it.
+pub const TICK_LIMIT: Duration = Duration::from_secs(90);
+/// What has come in by now is folded and decided on, while slower groups are still being probed.
+const WAVE: Duration = Duration::from_secs(12);
+/// Commits under way at once.
+pub(super) const COMMITS_AT_ONCE: usize = 32;
+
+/// What one tick did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TickReport {
+    /// Whether a round counted.
+    pub counted: bool,
+    /// Groups that were probed.
+    pub probed: usize,
+    /// Groups that were due and not covered before the deadline.
+    pub not_covered: usize,
+    /// Lines for people: rows that cannot be read or were rebuilt, groups that could not be committed.
+    pub notes: Vec<String>,
+}
+
+/// Which groups a sweep is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All of them, as the timer asks.
+    Everything,
+    /// Those for whose active site an alert is going on, at once.
+    Alerted,
+}
+
+impl Controller {
+    /// Runs one tick.
+    ///
+    /// # Errors
+    /// When state could not be read or committed. Failed probes, missing tokens and lost races are no
+    /// error.
+    pub async fn tick(self: &Arc<Self>) -> Result<TickReport, StoreError> {
+        let deadline = Instant::now() + TICK_LIMIT;
+        let Ok(_turn) = tokio::time::timeout_at(deadline, self.turn.lock()).await else {
+            return Ok(TickReport::default());
+        };
+        self.sweep(Scope::Everything, deadline).await
+    }
+
+    /// Reads all state, probes what is due, and decides.
+    pub(super) async fn sweep(
+        self: &Arc<Self>,
+        scope: Scope,
+        deadline: Instant,
+    ) -> Result<TickReport, StoreError> {
+        let began_at = (scope == Scope::Everything).then(now);
+        let mut sweeping = self.begin_sweep(scope, deadline).await?;
+        if scope == Scope::Alerted {
+            // What asks for no probe is decided before any: an alert may be enough by policy.
+            let groups: Vec<GroupName> = sweeping.undecided.iter().cloned().collect();
+            self.decide_all(&mut sweeping, &groups).await?;
+        }
+        let due = self.due(&sweeping);
+        let mut rounds = self.start_rounds(&due, &sweeping);
+        let mut pending: BTreeSet<GroupName> = due.iter().map(|spec| spec.name.clone()).collect();
+        loop {
+            let wave = collect(&mut rounds, deadline.min(Instant::now() + WAVE)).await;
+            for group in wave.keys() {
+                pending.remove(group);
+            }
+            let is_last = rounds.is_empty() || Instant::now() >= deadline;
+            let sweep = Sweep {
+                began_at,
+                not_covered: if is_last {
+                    pending.iter().cloned().collect()
+                } else {
+                    Vec::new()
+                },
+            };
+            self.take_wave(&mut sweeping, wave, &sweep, is_last).await?;
+            if is_last {
+                break;
+            }
+        }
+        sweeping.report.not_covered = pending.len();
+        if !pending.is_empty() {
+            let line = format!(
+                "{} groups were not covered before the deadline",
+                pending.len()
+            );
+            note(&mut sweeping.report, line);
+        }
+        Ok(sweeping.report)
+    }
+
+    async fn begin_sweep(
+        self: &Arc<Self>,
+        scope: Scope,
+        deadline: Instant,
+    ) -> Result<Sweeping, StoreError> {
+        let mut report = TickReport::default();
+        let mut snapshot = self.store.snapshot().await?;
+        if scope == Scope::Everything {
+            for problem in &snapshot.problems {
+                note(
+                    &mut report,
+                    format!("row {}: {}", problem.key, problem.problem),
+                );
+            }
+            self.make_rows(&mut snapshot, &mut report).await?;
+            self.forget_outlived(&snapshot.alerts).await;
+        }
+        self.memory
+            .keep_snapshot(&snapshot, &self.deployment.vantage);
+        let mut sweeping = Sweeping {
+            deadline,
+            heartbeat: snapshot.heartbeat(&self.deployment.vantage).cloned(),
+            storm: Storm::default(),
+            signals: self.signals(&snapshot),
+            undecided: snapshot.groups.keys().cloned().collect(),
+            rows: snapshot.groups,
+            report,
+        };
+        for (group, row) in &sweeping.rows {
+            sweeping.storm.add(&row.state, self.spec(group));
+        }
+        if scope == Scope::Alerted {
+            let alerted: BTreeSet<GroupName> = sweeping
+                .undecided
+                .iter()
+                .filter(|group| sweeping.is_alerted(group))
+                .cloned()
+                .collect();
+            sweeping.rows.retain(|group, _| alerted.contains(group));
+            sweeping.undecided = alerted;
+        }
+        Ok(sweeping)
+    }
+
+    /// The groups whose round would count now, or whose alert waits for one; those that the last sweep did
+    /// not cover first.
+    fn due(&self, sweeping: &Sweeping) -> Vec<Arc<GroupSpec>> {
+        let beat = sweeping.heartbeat.as_ref().map(|row| &row.beat);
+        let at = now();
+        let mut due: Vec<Arc<GroupSpec>> = self
+            .deployment
+            .groups
+            .values()
+            .filter(|spec| sweeping.rows.contains_key(&spec.name))
+            .filter(|spec| {
+                let seen = beat.and_then(|beat| beat.evidence.get(&spec.name));
+                evidence::counts(seen.and_then(|seen| seen.counted_at), at, &spec.policy)
+                    || sweeping.awaits_round(&spec.name, seen.map(|seen| seen.newest_at))
+            })
+            .cloned()
+            .collect();
+        if let Some(beat) = beat {
+            due.sort_by_key(|spec| !beat.not_covered.contains(&spec.name));
+        }
+        due
+    }
+
+    fn start_rounds(
+        self: &Arc<Self>,
+        due: &[Arc<GroupSpec>],
+        sweeping: &Sweeping,
+    ) -> JoinSet<(GroupName, Round)> {
+        let control = Arc::new(Control::default());
+        let mut rounds = JoinSet::new();
+        for spec in due {
+            let (controller, spec, control) =
+                (Arc::clone(self), Arc::clone(spec), Arc::clone(&control));
+            let confirm = sweeping.is_alerted(&spec.name);
+            rounds.spawn(async move {
+                let round = controller.round(&spec, &control, confirm).await;
+                (spec.name.clone(), round)
+            });
+        }
+        rounds
+    }
+
+    /// Folds a wave into the heartbeat, then decides on its groups; with the last wave, on all that
+    /// were not probed as well: their moves go on, and their evidence ages.
+    async fn take_wave(
+        &self,
+        sweeping: &mut Sweeping,
+        wave: BTreeMap<GroupName, Round>,
+        sweep: &Sweep,
+        is_last: bool,
+    ) -> Result<(), StoreError> {
+        let nothing_known = sweeping.heartbeat.is_none() || self.deployment.groups.is_empty();
+        if !wave.is_empty() || nothing_known || !sweep.not_covered.is_empty() {
+            let folded = self.fold(sweeping.heartbeat.take(), &wave, sweep).await?;
+            sweeping.report.counted |= folded.counted;
+            sweeping.heartbeat = Some(folded.row);
+        }
+        sweeping.report.probed += wave.len();
+        let groups: Vec<GroupName> = if is_last {
+            std::mem::take(&mut sweeping.undecided)
+                .into_iter()
+                .collect()
+        } else {
+            wave.keys()
+                .filter(|group| sweeping.undecided.remove(*group))
+                .cloned()
+                .collect()
+        };
+        self.decide_all(sweeping, &groups).await
+    }
+
+    async fn decide_all(
+        &self,
+        sweeping: &mut Sweeping,
+        groups: &[GroupName],
+    ) -> Result<(), StoreError> {
+        let mut in_turn = Vec::new();
+        let mut at_once = Vec::new();
+        for group in groups {
+            let (Some(spec), Some(row)) = (self.spec(group), sweeping.rows.get(group)) else {
+                continue;
+            };
+            let asked = sweeping.asked(spec);
+            let decision = self.decide(&row.state, &asked);
+            if decision.next == row.state && decision.history.is_empty() {
+                continue;
+            }
+            let has_steps = decision
+                .begun
+                .as_ref()
+                .is_some_and(|begun| !begun.steps.is_empty());
+            // Moves with steps begin one after the other, so that the storm limit is never overrun.
+            if has_steps {
+                in_turn.push((Arc::clone(spec), row.clone()));
+            } else {
+                at_once.push((Arc::clone(spec), row.clone()));
+            }
+        }
+        let swept: &Sweeping = sweeping;
+        let committing: Vec<_> = at_once
+            .into_iter()
+            .map(|(spec, row)| self.commit_one(swept, spec, row))
+            .collect();
+        let mut committed = some_at_once(committing).await;
+        for (spec, row) in in_turn {
+            committed.push(self.commit_one(swept, spec, row).await);
+        }
+        let finishing: Vec<_> = committed
+            .into_iter()
+            .map(|(spec, committed)| self.finish_one(swept, spec, committed))
+            .collect();
+        let finished = some_at_once(finishing).await;
+        let mut failed = None;
+        for (group, result) in finished {
+            if let Err(error) = result {
+                note(&mut sweeping.report, format!("{group}: {error}"));
+                failed = Some(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn commit_one(
+        &self,
+        sweeping: &Sweeping,
+        spec: Arc<GroupSpec>,
+        row: GroupRow,
+    ) -> (Arc<GroupSpec>, Result<Decision, StoreError>) {
+        let asked = sweeping.asked(&spec);
+        let state = row.state.clone();
+        let decision = self
+            .cycle(Some(row), state, &asked)
+            .await
+            .map(|cycled| cycled.decision);
+        (spec, decision)
+    }
+
+    /// Runs the steps of a committed decision, until the tick's deadline: what is not done by then goes
+    /// on with the next tick, when the claims have run out.
+    async fn finish_one(
+        &self,
+        sweeping: &Sweeping,
+        spec: Arc<GroupSpec>,
+        committed: Result<Decision, StoreError>,
+    ) -> (GroupName, Result<(), StoreError>) {
+        let result = match committed {
+            Ok(decision) => {
+                let signals = sweeping.signals(&spec.name);
+                let steps = self.finish_steps(&spec, signals, decision);
+                tokio::time::timeout_at(sweeping.deadline, steps)
+                    .await
+                    .unwrap_or(Ok(()))
+            }
+            Err(error) => Err(error),
+        };
+        (spec.name.clone(), result)
+    }
+}
+
+/// What a sweep carries from wave to wave.
+struct Sweeping {
+    deadline: Instant,
+    /// Of the groups that any alert speaks of.
+    signals: BTreeMap<GroupName, Vec<Signal>>,
+    rows: BTreeMap<GroupName, GroupRow>,
+    undecided: BTreeSet<GroupName>,
+    heartbeat: Option<HeartbeatRow>,
+    storm: Storm,
+    report: TickReport,
+}
+
+impl Sweeping {
+    fn evidence(&self, group: &GroupName) -> Option<&GroupEvidence> {
+        self.heartbeat.as_ref().and_then(|row| row.of(group))
+    }
+
+    fn signals(&self, group: &GroupName) -> &[Signal] {
+        self.signals.get(group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an alert for the active site is going on.
+    fn is_alerted(&self, group: &GroupName) -> bool {
+        self.waiting_alerts(group).next().is_some()
+    }
+
+    /// Whether such an alert has had no round yet.
+    fn awaits_round(&self, group: &GroupName, newest_at: Option<Timestamp>) -> bool {
+        self.waiting_alerts(group)
+            .any(|signal| newest_at.is_none_or(|at| at < signal.received_at))
+    }
+
+    fn waiting_alerts(&self, group: &GroupName) -> impl Iterator<Item = &Signal> {
+        let active = self.rows.get(group).map(|row| row.state.active());
+        self.signals(group).iter().filter(move |signal| {
+            signal.is_evidence
+                && signal.stage == SignalStage::Active
+                && Some(&signal.site) == active
+        })
+    }
+
+    fn asked<'a>(&'a self, spec: &'a Arc<GroupSpec>) -> Asked<'a> {
+        Asked {
+            spec,
+            evidence: self.evidence(&spec.name),
+            signals: self.signals(&spec.name),
+            order: None,
+            reports: &[],
+            storm: &self.storm,
+        }
+    }
+}
+
+/// What comes in before `until`. A round that panicked is logged and counts as not covered.
+async fn collect(
+    rounds: &mut JoinSet<(GroupName, Round)>,
+    until: Instant,
+) -> BTreeMap<GroupName, Round> {
+    let mut wave = BTreeMap::new();
+    while let Ok(Some(joined)) = tokio::time::timeout_at(until, rounds.join_next()).await {
+        match joined {
+            Ok((group, round)) => {
+                wave.insert(group, round);
+            }
+            Err(error) => tracing::error!("a round was lost: {error}"),
+        }
+    }
+    wave
+}
+
+/// Runs these, at most [`COMMITS_AT_ONCE`] at a time.
+pub(super) async fn some_at_once<F: Future>(work: Vec<F>) -> Vec<F::Output> {
+    futures::stream::iter(work)
+        .buffer_unordered(COMMITS_AT_ONCE)
+        .collect()
+        .await
+}
+
+pub(super) fn note(report: &mut TickReport, line: String) {
+    tracing::warn!("{line}");
+    report.notes.push(line);
+}
