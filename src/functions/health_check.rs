@@ -1,0 +1,91 @@
+//! The timer's door: the host posts its envelope here and wants one back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::fault::Fault;
+use super::gate::{App, Ready};
+use super::input;
+use crate::controller::tick::TickReport;
+
+/// Lines that go into the host's log; the rest is in ours.
+const LOGGED: usize = 50;
+
+/// The host's envelope. Only its shape is looked at: what the timer says of its schedule comes in many
+/// forms (null, without an offset, as text in text), and a tick may come at any time.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Envelope {
+    data: Map<String, Value>,
+}
+
+/// One firing of the timer.
+///
+/// # Errors
+/// 400 where the body is no envelope; 500 where state could not be read or committed.
+pub async fn door(Ready(app): Ready, body: Body) -> Result<Response, Fault> {
+    let body = input::read(body).await?;
+    let envelope: Envelope = serde_json::from_slice(&body)
+        .map_err(|error| Fault::invalid(format!("the body is no envelope of the host: {error}")))?;
+    if envelope.data.is_empty() {
+        return Err(Fault::invalid_at(
+            "Data",
+            "the envelope names no trigger: `Data` is empty",
+        ));
+    }
+    if is_past_due(&envelope.data) {
+        tracing::info!("the timer is late");
+    }
+    match run(app).await {
+        Ok(report) => Ok(answer(&report)),
+        Err(error) => Err(Fault::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "TickFailed",
+            error,
+        )),
+    }
+}
+
+/// Runs a tick to its end, even if whoever asked for it goes away: it writes.
+///
+/// # Errors
+/// A line that says what could not be read or committed.
+pub async fn run(app: Arc<App>) -> Result<TickReport, String> {
+    let ticking = tokio::spawn(async move { app.controller.tick().await });
+    let result = match ticking.await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(error) => Err(format!("the tick was lost: {error}")),
+    };
+    if let Err(error) = &result {
+        tracing::error!("the tick failed: {error}");
+    }
+    result
+}
+
+fn answer(report: &TickReport) -> Response {
+    let counted = if report.counted {
+        "counted"
+    } else {
+        "did not count"
+    };
+    let mut lines = vec![format!(
+        "{} groups were probed; the round {counted}",
+        report.probed
+    )];
+    lines.extend(report.notes.iter().take(LOGGED).cloned());
+    if report.notes.len() > LOGGED {
+        lines.push(format!("and {} more lines", report.notes.len() - LOGGED));
+    }
+    Json(json!({"Outputs": {}, "Logs": lines, "ReturnValue": null})).into_response()
+}
+
+fn is_past_due(data: &Map<String, Value>) -> bool {
+    data.values()
+        .any(|input| input.get("IsPastDue").and_then(Value::as_bool) == Some(true))
+}

@@ -1,0 +1,132 @@
+//! The custom handler's life: open the port, answer the host, then put the app together behind it.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::gate::{App, Gate, Key};
+use super::router::router;
+use crate::adapters::azure::identity::Identity;
+use crate::adapters::http;
+use crate::adapters::probe::Prober;
+use crate::adapters::store::Store;
+use crate::config::{self, Env, Finding};
+use crate::controller::Controller;
+use crate::telemetry;
+
+/// Where the host says on which port it will call.
+pub const PORT_SETTING: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+
+/// Runs the custom handler until it is killed.
+///
+/// # Errors
+/// When the port is missing, no port, or taken; when the app cannot be put together at all. A bad
+/// configuration is no error: it is told by `health`, and the good groups are served.
+pub async fn serve() -> Result<(), String> {
+    telemetry::init();
+    let env: Env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let port = port(&env)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| format!("127.0.0.1:{port} ({PORT_SETTING}) cannot be opened: {error}"))?;
+    serve_on(listener, env).await
+}
+
+/// The same on a port that is open already. Only the host reaches it, over the loopback address, and keeps
+/// its connections for long: none is closed for being idle. Bodies have a deadline, answers have theirs.
+///
+/// # Errors
+/// When the app cannot be put together, or the port is lost.
+pub async fn serve_on(listener: TcpListener, env: Env) -> Result<(), String> {
+    let (gate, key) = Gate::closed();
+    let serving = async {
+        match axum::serve(listener, router(gate)).await {
+            Ok(()) => Err("the port was closed".to_owned()),
+            Err(error) => Err(format!("the port was lost: {error}")),
+        }
+    };
+    let ((), ()) = tokio::try_join!(serving, start(env, &key))?;
+    Ok(())
+}
+
+async fn start(env: Env, key: &Key) -> Result<(), String> {
+    let app = tokio::task::spawn_blocking(move || put_together(&env))
+        .await
+        .map_err(|error| format!("the start was lost: {error}"))??;
+    let controller = Arc::clone(&app.controller);
+    key.open(Arc::new(app));
+    // A first answer for every group is at hand should the store fail next.
+    controller.warm().await;
+    Ok(())
+}
+
+fn put_together(env: &Env) -> Result<App, String> {
+    let loaded = config::load(&config::path(env), env);
+    for problem in &loaded.problems {
+        tracing::error!("configuration: {}", told(problem));
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("configuration: {}", told(warning));
+    }
+    let settings = loaded.settings;
+    let client = http::client()?;
+    let identity = Identity::from_settings(&client, &|name| env.get(name).cloned());
+    let store = Store::connect(&settings.store, &client, &identity);
+    tracing::info!(
+        "understudy {} serves {} groups from {}; its record is in {}",
+        env!("CARGO_PKG_VERSION"),
+        settings.deployment.groups.len(),
+        settings.deployment.vantage,
+        store.place()
+    );
+    let prober = Prober::new(client, identity);
+    let controller = Controller::new(settings.deployment, store, prober);
+    Ok(App::new(controller, settings.trust_principal))
+}
+
+fn told(finding: &Finding) -> String {
+    let line = finding
+        .line
+        .map_or_else(String::new, |line| format!(":{line}"));
+    format!(
+        "{}{line}: {}: {}",
+        finding.origin, finding.key, finding.message
+    )
+}
+
+fn port(env: &Env) -> Result<u16, String> {
+    let Some(text) = env.get(PORT_SETTING) else {
+        return Err(format!(
+            "{PORT_SETTING} is not set: the Functions host starts `serve` and sets it; on your machine run `understudy local`"
+        ));
+    };
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or_else(|| {
+            format!(
+                "{PORT_SETTING} is `{}`, not a port from 1 to 65535",
+                super::input::short(text)
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_a_number_from_1() {
+        let with = |text: &str| port(&Env::from([(PORT_SETTING.to_owned(), text.to_owned())]));
+        assert_eq!(with("7071"), Ok(7071));
+        assert_eq!(with(" 80 "), Ok(80));
+        for text in ["", "0", "-1", "65536", "seven"] {
+            assert!(with(text).unwrap_err().contains(PORT_SETTING), "{text}");
+        }
+        assert!(port(&Env::new()).unwrap_err().contains("understudy local"));
+    }
+}

@@ -1,0 +1,164 @@
+//! The page for people: which site serves each group, how every site is, and why nothing moves. Plain HTML
+//! without a script; it comes anew every few seconds.
+
+use std::fmt::Write as _;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::gate::Ready;
+use super::{groups, render};
+use crate::controller::view::GroupView;
+use crate::controller::wellbeing::Wellbeing;
+use crate::model::verdict::Verdict;
+
+/// How often the page comes anew, in seconds.
+const REFRESH: HeaderValue = HeaderValue::from_static("15");
+/// Nothing is loaded and nothing is run; the style is in the page.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1rem}\
+table{border-collapse:collapse;width:100%}\
+caption{text-align:left;padding:.5rem 0}\
+th,td{text-align:left;vertical-align:top;padding:.5rem .75rem;border-bottom:1px solid #8886}\
+ul{margin:0;padding-left:1.2rem}\
+.unhealthy,.misconfigured,.failing{font-weight:bold}\
+.failing{border:2px solid;padding:.5rem 1rem}";
+
+/// `GET status`. The page is there even if the store is not, and says so.
+pub async fn door(Ready(app): Ready) -> Response {
+    let asking = groups::in_time(async { app.controller.views().await.map_err(Into::into) });
+    let (wellbeing, views) = tokio::join!(app.wellbeing(), asking);
+    let status = if views.is_ok() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let page = page(&wellbeing, views.as_deref().ok());
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        // The page's own address may hold a key.
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
+        (header::REFRESH, REFRESH),
+    ];
+    (status, headers, page).into_response()
+}
+
+fn page(wellbeing: &Wellbeing, views: Option<&[GroupView]>) -> String {
+    let mut page = String::from(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Understudy</title>\n<style>",
+    );
+    page.push_str(STYLE);
+    page.push_str("</style>\n</head>\n<body>\n<main>\n<h1>Understudy</h1>\n");
+    let sweep = wellbeing.last_sweep.map_or_else(
+        || "no sweep has ended yet".to_owned(),
+        |at| format!("the last sweep ended at {}", time(at)),
+    );
+    let _ = writeln!(
+        page,
+        "<p>Seen from {}; {sweep}.</p>",
+        escaped(wellbeing.vantage.as_str())
+    );
+    if !wellbeing.reasons.is_empty() {
+        page.push_str("<section class=\"failing\">\n<h2>This app is not well</h2>\n");
+        list(&mut page, &wellbeing.reasons);
+        page.push_str("</section>\n");
+    }
+    match views {
+        None => page.push_str("<p>The groups cannot be shown: the store does not answer.</p>\n"),
+        Some([]) => page.push_str("<p>No group is configured.</p>\n"),
+        Some(views) => table(&mut page, views),
+    }
+    page.push_str("</main>\n</body>\n</html>\n");
+    page
+}
+
+fn table(page: &mut String, views: &[GroupView]) {
+    let unwell = views
+        .iter()
+        .filter(|view| view.active_verdict() > Verdict::Degraded)
+        .count();
+    let moving = views
+        .iter()
+        .filter(|view| view.state.moving.is_some())
+        .count();
+    let _ = writeln!(
+        page,
+        "<table>\n<caption>{} groups, {moving} moving, {unwell} with an active site that is not well</caption>\n<thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Active site</th><th scope=\"col\">Sites</th><th scope=\"col\">State</th></tr></thead>\n<tbody>",
+        views.len()
+    );
+    for view in views {
+        row(page, view);
+    }
+    page.push_str("</tbody>\n</table>\n");
+}
+
+fn row(page: &mut String, view: &GroupView) {
+    let _ = write!(
+        page,
+        "<tr><th scope=\"row\">{}</th><td>{}<br>since {}, generation {}</td><td><ul>",
+        escaped(view.name.as_str()),
+        escaped(view.state.active().as_str()),
+        time(view.state.since),
+        view.state.generation
+    );
+    for site in &view.sites {
+        let _ = write!(
+            page,
+            "<li>{}: <span class=\"{1}\">{1}</span></li>",
+            escaped(site.site.as_str()),
+            site.verdict.as_str()
+        );
+    }
+    let _ = write!(page, "</ul></td><td>{}", render::phase(&view.state));
+    if let Some(hold) = &view.hold {
+        let _ = write!(
+            page,
+            "; held by {}: {}",
+            hold.code.as_str(),
+            escaped(&hold.message)
+        );
+    }
+    page.push_str("<details><summary>Why</summary>");
+    list(page, &view.explanation);
+    page.push_str("</details></td></tr>\n");
+}
+
+fn list(page: &mut String, lines: &[String]) {
+    page.push_str("<ul>");
+    for line in lines {
+        let _ = write!(page, "<li>{}</li>", escaped(line));
+    }
+    page.push_str("</ul>\n");
+}
+
+fn time(at: jiff::Timestamp) -> String {
+    format!("<time datetime=\"{at}\">{at}</time>")
+}
+
+/// Text as HTML.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}

@@ -1,0 +1,105 @@
+//! The binary as the host runs it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::handler::{Handler, command};
+
+const CONFIG: &str = r#"
+[controller]
+vantage = "francecentral"
+
+[store]
+kind = "embedded"
+path = "state"
+
+[[groups]]
+name = "contoso"
+
+  [[groups.sites]]
+  region = "westeurope"
+    [[groups.sites.http]]
+    name = "captions"
+    url = "http://127.0.0.1:9/health"
+
+  [[groups.sites]]
+  region = "northeurope"
+    [[groups.sites.http]]
+    name = "captions"
+    url = "http://127.0.0.1:9/health"
+"#;
+
+fn folder(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("understudy.toml"), config).unwrap();
+    folder
+}
+
+fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn it_answers_the_host_and_survives_being_killed() {
+    let folder = folder(CONFIG);
+    let handler = Handler::start(folder.path(), &settings(&[])).await;
+    let (status, body) = handler.fire(&[]).await;
+    assert_eq!(status, 200, "{body}");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert!(body["Logs"].is_array() && body["Outputs"].is_object());
+    let (status, _) = handler.fire(&[("x-forwarded-for", "203.0.113.9")]).await;
+    assert_eq!(status, 403);
+    let order = r#"{"reason":"rehearsal","force":true}"#;
+    let (status, body) = handler
+        .post("/api/groups/contoso/failover?code=k", order)
+        .await;
+    assert_eq!(status, 200, "{body}");
+    assert!(!handler.kill().success());
+
+    let handler = Handler::start(folder.path(), &settings(&[])).await;
+    let (status, body) = handler.get("/api/groups/contoso/active").await;
+    assert_eq!(status, 200, "{body}");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["generation"], 1);
+    assert_eq!(body["site"], "northeurope");
+}
+
+#[tokio::test]
+async fn with_a_bad_configuration_it_stays_up_and_says_so() {
+    let folder = folder("[store]\nkind = \"embedded\"\npath = \"state\"\nnonsense = 1\n");
+    let handler = Handler::start(folder.path(), &settings(&[])).await;
+    let (status, body) = handler.get("/api/health").await;
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains("nonsense"), "{body}");
+    let (status, _) = handler.get("/").await;
+    assert_eq!(status, 200);
+}
+
+#[test]
+fn without_a_good_port_it_says_so_in_one_line_and_fails() {
+    for pairs in [
+        &[][..],
+        &[("FUNCTIONS_CUSTOMHANDLER_PORT", "seven")][..],
+        &[("FUNCTIONS_CUSTOMHANDLER_PORT", "0")][..],
+    ] {
+        let output = command(Path::new("."), &settings(pairs)).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+        assert!(said.contains("FUNCTIONS_CUSTOMHANDLER_PORT"), "{said}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let pairs = [("FUNCTIONS_CUSTOMHANDLER_PORT", port.as_str())];
+    let output = command(Path::new("."), &settings(&pairs)).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains(&port), "{said}");
+}
