@@ -1,1 +1,170 @@
-//! The whole app on one machine, without Azure.
+//! The whole app on this machine, without Azure: a small host that drives the handler as the real one does.
+//!
+//! The handler is a child process, called over the same wire as in Azure: the timer's envelope, and requests that are
+//! proxied. What the real host does beside that and is left out here: keys (as under `func start`), a memory of timers
+//! that were missed while it was off, retry policies, and the singleton lock.
+
+pub mod child;
+pub mod console;
+pub mod demo;
+pub mod envelope;
+pub mod front;
+pub mod function_json;
+pub mod host;
+pub mod host_json;
+pub mod leash;
+pub mod proxy;
+pub mod route;
+pub mod schedule;
+pub mod signals;
+pub mod story;
+pub mod timer;
+pub mod voice;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::config;
+use console::{Console, Tone};
+use host::{Host, Plan};
+use signals::Signals;
+use voice::Terminal;
+
+/// The function whose schedule the configuration sets.
+const TIMER: &str = "HealthCheck";
+
+/// What `local` is asked to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port of the HTTP functions.
+    pub port: u16,
+    /// The configuration; `understudy.toml` of this folder unless given.
+    pub config: Option<PathBuf>,
+}
+
+/// Runs the app until Ctrl-C.
+///
+/// # Errors
+/// A line for people that says what is missing.
+pub async fn run(options: Options) -> Result<(), String> {
+    let console = Console::stdout();
+    let directory =
+        std::env::current_dir().map_err(|error| format!("this folder cannot be read: {error}"))?;
+    let mut settings: config::Env = std::env::vars().collect();
+    if let Some(file) = &options.config {
+        settings.insert(
+            "UNDERSTUDY_CONFIG".to_owned(),
+            directory.join(file).to_string_lossy().into_owned(),
+        );
+    }
+    settings
+        .entry("AZURE_FUNCTIONS_ENVIRONMENT".to_owned())
+        .or_insert_with(|| "Development".to_owned());
+    let mut plan = read_folder(&directory, settings)?;
+    let file = config::path(&plan.settings);
+    if !directory.join(&file).is_file() {
+        return Err(format!(
+            "there is no configuration at {}: write one (README.md shows a first group), or name one with --config FILE",
+            file.display()
+        ));
+    }
+    let loaded = config::load(&file, &plan.settings);
+    plan.functions = with_schedule(plan.functions, &loaded.settings.schedule);
+    let listener = host::bind(options.port).await?;
+    tell_findings(console, &loaded);
+    let signals = Signals::listen()?;
+    let host = Host::start(plan, listener, Arc::new(Terminal(console)))?;
+    console.say(
+        Tone::Strong,
+        format!(
+            "Understudy on http://{}, configured by {}",
+            host.address,
+            file.display()
+        ),
+    );
+    for function in &host.functions {
+        console.say(
+            Tone::Plain,
+            format!("  {:<12} {}", function.name, function.how),
+        );
+    }
+    console.say(Tone::Plain, format!("  {TIMER}'s schedule is controller.schedule of the configuration, not function.json's. Keys are not checked. Ctrl-C ends."));
+    until_end(host, signals).await
+}
+
+/// Waits for Ctrl-C or the handler's end, and ends everything.
+async fn until_end(mut host: Host, mut signals: Signals) -> Result<(), String> {
+    tokio::select! {
+        ended = host.ended() => ended,
+        () = signals.received() => {
+            host.stop().await;
+            Ok(())
+        }
+    }
+}
+
+fn read_folder(directory: &Path, settings: config::Env) -> Result<Plan, String> {
+    let file = directory.join("host.json");
+    let text = std::fs::read_to_string(&file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!(
+            "there is no host.json in {}: run this in the checkout's folder, or in a packaged app (`understudy demo` runs anywhere)",
+            directory.display()
+        ),
+        _ => format!("{} cannot be read: {error}", file.display()),
+    })?;
+    Ok(Plan {
+        host: host_json::read(&text, &settings)?,
+        functions: function_json::find(directory)?,
+        program: own_program()?,
+        directory: directory.to_owned(),
+        settings,
+    })
+}
+
+/// The handler is this very binary, whatever path `host.json` gives for Azure.
+fn own_program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("the path of this program is unknown: {error}"))
+}
+
+/// Puts the configured schedule into the timer's `function.json`, as `package` does.
+#[must_use]
+pub fn with_schedule(
+    mut functions: Vec<function_json::Source>,
+    schedule: &str,
+) -> Vec<function_json::Source> {
+    for source in functions.iter_mut().filter(|source| source.name == TIMER) {
+        let Ok(mut root) = serde_json::from_str::<Value>(&source.text) else {
+            continue;
+        };
+        let timers = root["bindings"].as_array_mut().into_iter().flatten();
+        for binding in timers.filter(|binding| binding["type"] == json!("timerTrigger")) {
+            binding["schedule"] = json!(schedule);
+        }
+        source.text = root.to_string();
+    }
+    functions
+}
+
+fn tell_findings(console: Console, loaded: &config::Loaded) {
+    for (tone, word, findings) in [
+        (Tone::Bad, "problem", &loaded.problems),
+        (Tone::Notice, "warning", &loaded.warnings),
+    ] {
+        for finding in findings {
+            console.say(tone, format!("{word}: {finding}"));
+        }
+    }
+    if !loaded.problems.is_empty() {
+        console.say(Tone::Notice, "The app runs all the same and serves the groups that are good; /api/health says why it is not well.");
+    }
+}
+
+/// Runs the app against the simulator until Ctrl-C.
+///
+/// # Errors
+/// A line for people that says what is missing.
+pub async fn demo(port: u16) -> Result<(), String> {
+    demo::run(port).await
+}

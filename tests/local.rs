@@ -1,0 +1,23 @@
+//! The local host: routes, the timer's envelope, proxying, the handler's process, and the demo from end to end.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "local/app.rs"]
+mod app;
+#[path = "local/demo.rs"]
+mod demo;
+#[path = "local/envelope.rs"]
+mod envelope;
+#[path = "local/folder.rs"]
+mod folder;
+#[path = "local/process.rs"]
+mod process;
+#[path = "local/proxying.rs"]
+mod proxying;
+#[path = "local/routes.rs"]
+mod routes;
+#[path = "local/run.rs"]
+mod run;
+#[path = "local/stage.rs"]
+mod stage;
+#[path = "local/story.rs"]
+mod story;
