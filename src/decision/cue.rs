@@ -1,14 +1,16 @@
 //! The cue: what an observation amounts to, as the second key of the transition table.
 
-use super::health::SiteHealth;
+use jiff::Timestamp;
+
+use super::health::{Fitness, SiteHealth};
 use super::{Observation, steps};
 use crate::model::moves::{Cause, MoveKind};
 use crate::model::name::SiteName;
 use crate::model::order::{Order, OrderKind};
 use crate::model::policy::AlertPolicy;
-use crate::model::signal::SignalStage;
+use crate::model::signal::{Signal, SignalStage};
 use crate::model::spec::GroupSpec;
-use crate::model::state::{GroupState, Phase};
+use crate::model::state::{GroupState, LastFlip, Phase};
 
 macro_rules! cues {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
@@ -40,9 +42,9 @@ cues! {
     AlertDirect,
     /// An automatic failover left the primary, which is fit again.
     PrimaryRecovered,
-    /// Every step of the preparation is done.
+    /// Every step of the preparation is done, and the target is fit, or the order was forced.
     Prepared,
-    /// The preparation took too long.
+    /// The preparation took too long, or its target is no longer configured.
     PrepareOverdue,
     /// Every step of the move is done.
     StepsDone,
@@ -73,23 +75,28 @@ pub fn read(
     seen: &Observation<'_>,
     spec: &GroupSpec,
     sites: &[SiteHealth],
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Cue {
     if let Some(order) = seen.order {
         return read_order(state, order, spec);
     }
-    if let Some(cue) = read_progress(state, now) {
+    if let Some(cue) = read_progress(state, spec, sites, now) {
         return cue;
     }
     read_evidence(state, seen, spec, sites, now)
 }
 
 fn read_order(state: &GroupState, order: &Order, spec: &GroupSpec) -> Cue {
+    let names_active = order.to.as_ref() == Some(state.active());
     let (kind, cue) = match order.kind {
         OrderKind::Cancel => return Cue::StayOrdered,
         OrderKind::Pause => return Cue::PauseOrdered,
         OrderKind::Resume => return Cue::ResumeOrdered,
         OrderKind::Acknowledge => return Cue::AcknowledgeOrdered,
+        // A rehearsal never gives up what is under way.
+        OrderKind::Drill if names_active && state.phase() == Phase::Settled => {
+            return Cue::StayOrdered;
+        }
         OrderKind::Drill => return Cue::DrillOrdered,
         OrderKind::Failover => (MoveKind::Failover, Cue::FailoverOrdered),
         OrderKind::Switchover => (MoveKind::Switchover, Cue::SwitchoverOrdered),
@@ -101,7 +108,7 @@ fn read_order(state: &GroupState, order: &Order, spec: &GroupSpec) -> Cue {
     });
     if repeats {
         Cue::OrderRepeated
-    } else if to.as_ref() == Some(state.active()) {
+    } else if names_active || to.as_ref() == Some(state.active()) {
         Cue::StayOrdered
     } else {
         cue
@@ -123,17 +130,34 @@ pub fn wanted_target(order: &Order, spec: &GroupSpec) -> Option<SiteName> {
     }
 }
 
-fn read_progress(state: &GroupState, now: jiff::Timestamp) -> Option<Cue> {
+fn read_progress(
+    state: &GroupState,
+    spec: &GroupSpec,
+    sites: &[SiteHealth],
+    now: Timestamp,
+) -> Option<Cue> {
     let running = state.moving.as_ref()?;
     match state.phase() {
         Phase::Settled => None,
-        Phase::Preparing if steps::are_prepared(&running.steps) => Some(Cue::Prepared),
-        Phase::Preparing => running
-            .prepare_until
-            .is_some_and(|until| now >= until)
-            .then_some(Cue::PrepareOverdue),
+        Phase::Preparing => {
+            let is_configured = spec.site(&running.to).is_some();
+            let is_overdue = running.prepare_until.is_some_and(|until| now >= until);
+            // The steps may have taken long: what was fit when the move began need not be now.
+            let may_flip = running.forced || is_fit(sites, &running.to);
+            if is_configured && may_flip && steps::are_prepared(&running.steps) {
+                Some(Cue::Prepared)
+            } else {
+                (is_overdue || !is_configured).then_some(Cue::PrepareOverdue)
+            }
+        }
         Phase::Completing => steps::are_done(&running.steps).then_some(Cue::StepsDone),
     }
+}
+
+fn is_fit(sites: &[SiteHealth], name: &SiteName) -> bool {
+    sites
+        .iter()
+        .any(|site| site.site == *name && site.fitness == Fitness::Fit)
 }
 
 fn read_evidence(
@@ -141,21 +165,18 @@ fn read_evidence(
     seen: &Observation<'_>,
     spec: &GroupSpec,
     sites: &[SiteHealth],
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Cue {
     let Some(active) = sites.iter().find(|site| site.site == *state.active()) else {
         // No longer configured: it is served, shown as misconfigured, and not moved.
         return Cue::Quiet;
     };
-    let mut alerts = seen.signals.iter().filter(|signal| {
-        signal.is_evidence
-            && signal.stage == SignalStage::Active
-            && signal.expires_at > now
-            && signal.site == *state.active()
-    });
+    let mut alerts = alerts(state, seen, now);
     let alerted = match spec.policy.alert {
         AlertPolicy::Ignore => None,
-        AlertPolicy::Direct => alerts.next().map(|_| Cue::AlertDirect),
+        AlertPolicy::Direct => alerts
+            .any(|signal| is_news(signal, state, now))
+            .then_some(Cue::AlertDirect),
         AlertPolicy::Confirm => {
             let round = seen.evidence.map(|evidence| evidence.newest_at);
             alerts
@@ -174,14 +195,45 @@ fn read_evidence(
     }
 }
 
-/// Failback undoes only what Understudy did by itself, never what a person ordered.
+/// The signals that are evidence against the active site now.
+pub(super) fn alerts<'a>(
+    state: &'a GroupState,
+    seen: &Observation<'a>,
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Signal> {
+    seen.signals.iter().filter(move |signal| {
+        signal.is_evidence
+            && signal.stage == SignalStage::Active
+            && signal.expires_at > now
+            && signal.site == *state.active()
+    })
+}
+
+/// Whoever moved the group to this site has seen what had arrived by then: an older alert alone does
+/// not move it away again.
+fn is_news(signal: &Signal, state: &GroupState, now: Timestamp) -> bool {
+    state.last_flip.is_none() || signal.received_at.min(now) > state.since
+}
+
+/// Failback undoes only what Understudy did by itself, never what a person ordered: the failover, or
+/// the first of several in a row, must have left the primary.
 fn may_fail_back(state: &GroupState, spec: &GroupSpec, sites: &[SiteHealth]) -> bool {
-    let was_automatic = state.last_flip.as_ref().is_some_and(|flip| {
-        flip.kind == MoveKind::Failover && matches!(flip.cause, Cause::Automatic | Cause::Alert)
-    });
-    was_automatic
-        && !spec.is_primary(state.active())
-        && sites
-            .first()
-            .is_some_and(|primary| primary.fitness == super::health::Fitness::Fit)
+    let Some(primary) = spec.primary() else {
+        return false;
+    };
+    state
+        .last_flip
+        .as_ref()
+        .is_some_and(|flip| is_automatic_failover(flip) && flip.from == primary.name)
+        && *state.active() != primary.name
+        && is_fit(sites, &primary.name)
+}
+
+/// Whether the last flip was a failover that no person ordered.
+pub(super) fn is_automatic_failover(flip: &LastFlip) -> bool {
+    let by_itself = match flip.cause {
+        Cause::Automatic | Cause::Alert => true,
+        Cause::Order => false,
+    };
+    by_itself && flip.kind == MoveKind::Failover
 }

@@ -18,50 +18,58 @@ use crate::model::verdict::Verdict;
 /// A sample older than this many intervals says nothing any more.
 const STALE_AFTER_INTERVALS: i32 = 3;
 
+/// No round is folded later than this after it began: the platform kills a run after two minutes. One
+/// that seems older shows that the clock was set back.
+const CLOCK_WAS_SET_BACK: SignedDuration = SignedDuration::from_mins(5);
+
 /// Whether a round started at `start` counts: at least three quarters of the interval have passed
 /// since the start of the last one that counted. Timers jitter; a strict interval would skip rounds.
 #[must_use]
 pub fn counts(counted_at: Option<Timestamp>, start: Timestamp, policy: &Policy) -> bool {
     match counted_at {
         None => true,
-        Some(last) => start.duration_since(last) >= policy.probe_interval * 3 / 4,
+        Some(last) => start.duration_since(last) >= policy.probe_interval.saturating_mul(3) / 4,
     }
 }
 
-/// Whether a sample taken at `at` still says something at `now`.
+/// Whether a sample taken at `at` still says something at `now`. One from further ahead than an
+/// interval comes from a clock that has been wrong, and says nothing either.
 #[must_use]
 pub fn is_fresh(at: Timestamp, now: Timestamp, policy: &Policy) -> bool {
-    now.duration_since(at) <= stale_after(policy)
+    let age = now.duration_since(at);
+    age <= stale_after(policy) && age >= -policy.probe_interval
 }
 
 /// How old a sample may be.
 #[must_use]
 pub fn stale_after(policy: &Policy) -> SignedDuration {
-    policy.probe_interval * STALE_AFTER_INTERVALS
+    policy.probe_interval.saturating_mul(STALE_AFTER_INTERVALS)
 }
 
-/// The evidence after one more round. A round that is older than the newest one changes no newest
-/// sample; one that comes too early counts for no window; folding one twice changes nothing.
+/// The evidence after one more round. A round that is not newer than the newest one changes nothing,
+/// so folding one twice does no harm; one that comes too early is the newest, but counts for no window.
 #[must_use]
 pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> GroupEvidence {
     let start = round.started_at;
-    let counted = counts(before.and_then(|seen| seen.counted_at), start, policy);
-    let newest = before.is_none_or(|seen| start > seen.newest_at);
     let mut after = before.cloned().unwrap_or_else(|| GroupEvidence {
         newest_at: start,
         counted_at: None,
         unbroken_since: start,
         accounts: std::collections::BTreeMap::new(),
     });
+    if after.newest_at.duration_since(start) > CLOCK_WAS_SET_BACK {
+        set_back(&mut after, start);
+    } else if before.is_some() && start <= after.newest_at {
+        return after;
+    }
     if start.duration_since(after.newest_at) > stale_after(policy) {
         after.unbroken_since = start;
     }
-    let judged = judge(round);
-    for (key, reading) in &round.readings {
-        let (outcome, detail) = judged
-            .get(key)
-            .cloned()
-            .unwrap_or((reading.outcome, reading.detail.clone()));
+    let counted = counts(after.counted_at, start, policy);
+    for (key, (outcome, detail)) in judge(round) {
+        let Some(reading) = round.readings.get(&key) else {
+            continue;
+        };
         let sample = Sample {
             at: start,
             outcome,
@@ -71,27 +79,40 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
         };
         let account = after
             .accounts
-            .entry(key.clone())
+            .entry(key)
             .or_insert_with(|| never_seen(sample.clone()));
-        if newest {
-            account.newest = sample.clone();
-            stand(account);
-        }
+        account.newest = sample.clone();
+        stand(account);
         if counted {
             count(account, &sample, policy);
         }
-        if newest || counted {
-            keep_well_since(account, start);
-        }
+        keep_well_since(account, start);
     }
     after
         .accounts
         .retain(|key, _| round.readings.contains_key(key));
-    after.newest_at = after.newest_at.max(start);
+    after.newest_at = start;
     if counted {
         after.counted_at = Some(start);
     }
     after
+}
+
+/// Evidence from a clock that ran ahead would shut out every round until the clock gets there again.
+/// What was learned stays, but no time in it may lie after this round, and nothing waits any longer
+/// for having been seen earlier.
+fn set_back(evidence: &mut GroupEvidence, start: Timestamp) {
+    evidence.newest_at = start;
+    evidence.counted_at = None;
+    evidence.unbroken_since = start;
+    for account in evidence.accounts.values_mut() {
+        account.first_failed_at = account.first_failed_at.map(|at| at.min(start));
+        account.well_since = None;
+        if let Some(unhealthy) = &mut account.unhealthy {
+            unhealthy.since = unhealthy.since.min(start);
+            unhealthy.first_failed_at = unhealthy.first_failed_at.min(start);
+        }
+    }
 }
 
 fn never_seen(sample: Sample) -> AccountEvidence {
@@ -149,7 +170,9 @@ fn count(account: &mut AccountEvidence, sample: &Sample, policy: &Policy) {
         .iter()
         .filter(|outcome| **outcome == Outcome::Failed)
         .count();
-    if account.unhealthy.is_none() && failed >= policy.fail_threshold as usize {
+    // Only a failure makes unhealthy: not an answer that comes after the threshold was lowered.
+    let fails = sample.outcome == Outcome::Failed && failed >= policy.fail_threshold as usize;
+    if account.unhealthy.is_none() && fails {
         account.unhealthy = Some(Unhealthy {
             since: sample.at,
             first_failed_at: account.first_failed_at.unwrap_or(sample.at),
@@ -168,4 +191,91 @@ fn keep_well_since(account: &mut AccountEvidence, start: Timestamp) {
         (true, None) => Some(start),
         (true, Some(since)) => Some(since),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::name::{AccountKey, Service};
+    use crate::model::sample::{Reading, TokenFact};
+
+    fn round(second: i64, outcome: Outcome) -> Round {
+        let key = AccountKey {
+            site: "west".into(),
+            service: Service::Http,
+            name: "web".to_owned(),
+        };
+        let reading = Reading {
+            outcome,
+            latency_ms: 1,
+            detail: None,
+            host: "web.example:443".to_owned(),
+            token: TokenFact::NotNeeded,
+        };
+        Round {
+            started_at: Timestamp::from_second(second).unwrap(),
+            control_failed: None,
+            readings: BTreeMap::from([(key, reading)]),
+        }
+    }
+
+    fn after(rounds: &[Round]) -> GroupEvidence {
+        let policy = Policy::default();
+        let mut evidence = None;
+        for round in rounds {
+            evidence = Some(fold(evidence.as_ref(), round, &policy));
+        }
+        evidence.unwrap()
+    }
+
+    #[test]
+    fn folding_a_round_twice_changes_nothing() {
+        let once = after(&[round(0, Outcome::Ok), round(30, Outcome::Failed)]);
+        let twice = fold(Some(&once), &round(30, Outcome::Failed), &Policy::default());
+        assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_shut_rounds_out() {
+        let ahead = [round(7200, Outcome::Failed), round(7230, Outcome::Failed)];
+        let mut rounds = ahead.to_vec();
+        rounds.push(round(0, Outcome::Failed));
+        let evidence = after(&rounds);
+        let start = Timestamp::from_second(0).unwrap();
+        let account = evidence.accounts.values().next().unwrap();
+        assert_eq!(evidence.newest_at, start);
+        assert_eq!(evidence.unbroken_since, start);
+        assert_eq!(account.failures, 3, "what was learned stays");
+        assert_eq!(account.unhealthy.unwrap().since, start);
+        assert_eq!(account.first_failed_at, Some(start));
+    }
+
+    #[test]
+    fn lowering_the_threshold_does_not_make_an_answer_a_failure() {
+        let before = after(&[round(0, Outcome::Failed), round(30, Outcome::Failed)]);
+        let strict = Policy {
+            fail_threshold: 2,
+            ..Policy::default()
+        };
+        let evidence = fold(Some(&before), &round(60, Outcome::Ok), &strict);
+        assert!(
+            evidence
+                .accounts
+                .values()
+                .all(|seen| seen.unhealthy.is_none())
+        );
+    }
+
+    #[test]
+    fn the_longest_interval_overflows_nothing() {
+        let policy = Policy {
+            probe_interval: SignedDuration::MAX,
+            ..Policy::default()
+        };
+        let at = Timestamp::from_second(0).unwrap();
+        assert!(!counts(Some(at), at, &policy));
+        assert!(is_fresh(at, at, &policy));
+    }
 }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::evidence::{is_fresh, stale_after};
 use super::health::{self, SiteHealth};
 use crate::model::evidence::{AccountEvidence, GroupEvidence};
 use crate::model::hold::Hold;
@@ -106,6 +107,13 @@ fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String
     );
     if let Some(detail) = &account.newest.detail {
         text.push_str(&format!(" ({detail})"));
+    }
+    if !is_fresh(account.newest.at, now, &spec.policy) {
+        text.push_str(&format!(
+            "; that is too long ago to say anything, rounds older than {} s do not count",
+            stale_after(&spec.policy).as_secs()
+        ));
+        return text;
     }
     if account.unhealthy.is_some() {
         if account.newest.outcome.is_alive() {

@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::health::{Fitness, SiteHealth, share_failed_host};
+use super::health::{Fitness, SiteHealth, shared_failed_host};
 use crate::model::hold::{Hold, HoldCode};
 use crate::model::moves::MoveKind;
 use crate::model::name::SiteName;
 use crate::model::policy::{FailbackPolicy, Mode};
 use crate::model::spec::GroupSpec;
 use crate::model::state::{GroupState, HoldClock};
+use crate::model::verdict::Verdict;
 
 /// Who asks for a move: the columns of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,13 +69,22 @@ pub const fn force(guard: HoldCode, ask: Ask) -> Force {
             HoldCode::ObserveMode
             | HoldCode::Paused
             | HoldCode::Moving
-            | HoldCode::GlobalFault
-            | HoldCode::AllSitesDown
             | HoldCode::Forced
             | HoldCode::CoolingDown
             | HoldCode::StormLimit,
             Ask::Automatic | Ask::Alert | Ask::Failback,
-        ) => Holds,
+        )
+        | (HoldCode::EvidenceIncomplete, Ask::Automatic | Ask::Alert | Ask::Failback | Ask::Order)
+        | (HoldCode::GlobalFault | HoldCode::AllSitesDown, Ask::Automatic | Ask::Alert)
+        | (HoldCode::TargetUnfit, Ask::Automatic | Ask::Alert | Ask::Order)
+        | (HoldCode::SourceUnfit, Ask::Failback | Ask::Order)
+        | (HoldCode::HoldTime, Ask::Automatic | Ask::Failback)
+        | (HoldCode::MoveBudgetSpent, Ask::Automatic | Ask::Alert)
+        | (HoldCode::FailbackIsManual, Ask::Failback) => Holds,
+        (
+            HoldCode::EvidenceIncomplete | HoldCode::TargetUnfit | HoldCode::SourceUnfit,
+            Ask::ForcedOrder,
+        ) => Overridden,
         (
             HoldCode::ObserveMode
             | HoldCode::Paused
@@ -85,20 +95,13 @@ pub const fn force(guard: HoldCode, ask: Ask) -> Force {
             | HoldCode::CoolingDown
             | HoldCode::StormLimit,
             Ask::Order | Ask::ForcedOrder,
-        ) => Passes,
-        (
-            HoldCode::EvidenceIncomplete | HoldCode::TargetUnfit | HoldCode::SourceUnfit,
-            Ask::ForcedOrder,
-        ) => Overridden,
-        (
-            HoldCode::EvidenceIncomplete | HoldCode::TargetUnfit,
-            Ask::Automatic | Ask::Alert | Ask::Failback | Ask::Order,
         )
-        | (HoldCode::SourceUnfit, Ask::Failback | Ask::Order)
-        | (HoldCode::HoldTime, Ask::Automatic | Ask::Failback)
-        | (HoldCode::MoveBudgetSpent, Ask::Automatic | Ask::Alert)
-        | (HoldCode::FailbackIsManual, Ask::Failback) => Holds,
-        (HoldCode::SourceUnfit, Ask::Automatic | Ask::Alert)
+        // A failback is asked for only where the primary is fit, so none of these can apply to it.
+        | (
+            HoldCode::GlobalFault | HoldCode::AllSitesDown | HoldCode::TargetUnfit,
+            Ask::Failback,
+        )
+        | (HoldCode::SourceUnfit, Ask::Automatic | Ask::Alert)
         | (HoldCode::HoldTime, Ask::Alert | Ask::Order | Ask::ForcedOrder)
         | (HoldCode::MoveBudgetSpent, Ask::Failback | Ask::Order | Ask::ForcedOrder)
         | (
@@ -123,8 +126,9 @@ pub struct Facts<'a> {
     pub kind: MoveKind,
     /// The site it would go to.
     pub target: &'a SiteName,
-    /// Whether an alert alone is enough, so that the active site's own evidence does not matter.
-    pub direct: bool,
+    /// Whether the move rests on our own probes alone, so that the failure of the active site must
+    /// have been seen in the newest round. An alert or a person needs no such proof.
+    pub by_probes: bool,
     /// Whether the move would have steps.
     pub has_steps: bool,
     /// Groups with unfinished steps, other than this one.
@@ -178,13 +182,28 @@ pub fn check(ask: Ask, facts: &Facts<'_>) -> Guarded {
     guarded
 }
 
+/// What the fitness of the target alone says: a preparation flips only onto a fit site.
+#[must_use]
+pub fn target_hold(facts: &Facts<'_>) -> Option<Hold> {
+    let (code, (message, until)) = match facts.fitness(facts.target) {
+        Fitness::Fit => return None,
+        Fitness::Unknown => (HoldCode::EvidenceIncomplete, target_unknown(facts.target)),
+        Fitness::Unfit => (HoldCode::TargetUnfit, target_unfit(facts)?),
+    };
+    Some(Hold {
+        code,
+        message,
+        until,
+    })
+}
+
 type Applies = Option<(String, Option<Timestamp>)>;
 
 fn applies(code: HoldCode, facts: &Facts<'_>) -> Applies {
     match code {
         HoldCode::ObserveMode => (facts.spec.policy.mode == Mode::Observe).then(|| {
             let message = format!(
-                "the group only observes: it would move to {} by itself; set policy.mode to automatic, or order it",
+                "the group only observes, so it does not move to {} by itself; set policy.mode to automatic, or order the move",
                 facts.target
             );
             (message, None)
@@ -195,11 +214,9 @@ fn applies(code: HoldCode, facts: &Facts<'_>) -> Applies {
         }),
         HoldCode::Moving => moving(facts),
         HoldCode::EvidenceIncomplete => evidence_incomplete(facts),
-        HoldCode::GlobalFault => (all_failed(facts) && share_failed_host(facts.sites)).then(|| {
-            let host = facts.sites.first().and_then(|site| site.failed_hosts.first());
+        HoldCode::GlobalFault => shared_failed_host(facts.sites).map(|host| {
             let message = format!(
-                "every site failed in the newest round through the one host they share ({}): no other site would be better",
-                host.map_or("unknown", String::as_str)
+                "every site failed in the newest round through the one host they share ({host}): no other site would be better"
             );
             (message, None)
         }),
@@ -262,7 +279,7 @@ fn evidence_incomplete(facts: &Facts<'_>) -> Applies {
     let unseen = facts
         .site(facts.state.active())
         .is_some_and(|site| site.unhealthy_unseen);
-    if facts.kind == MoveKind::Failover && unseen && !facts.direct {
+    if facts.by_probes && unseen {
         let message = format!(
             "{} is unhealthy, but its newest round could not tell whether it still fails",
             facts.state.active()
@@ -270,8 +287,7 @@ fn evidence_incomplete(facts: &Facts<'_>) -> Applies {
         return Some((message, None));
     }
     if facts.fitness(facts.target) == Fitness::Unknown {
-        let message = format!("too little is known of {} to move there", facts.target);
-        return Some((message, None));
+        return Some(target_unknown(facts.target));
     }
     let planned = facts.kind != MoveKind::Failover;
     if planned && facts.fitness(facts.state.active()) == Fitness::Unknown {
@@ -284,6 +300,11 @@ fn evidence_incomplete(facts: &Facts<'_>) -> Applies {
     None
 }
 
+fn target_unknown(target: &SiteName) -> (String, Option<Timestamp>) {
+    let message = format!("too little is known of {target} to move there");
+    (message, None)
+}
+
 fn all_failed(facts: &Facts<'_>) -> bool {
     !facts.sites.is_empty() && facts.sites.iter().all(|site| site.failed_now)
 }
@@ -292,21 +313,19 @@ fn target_unfit(facts: &Facts<'_>) -> Applies {
     if facts.fitness(facts.target) != Fitness::Unfit {
         return None;
     }
-    let state = facts
-        .site(facts.target)
-        .map_or("not configured", |site| match site.verdict {
-            crate::model::verdict::Verdict::Healthy | crate::model::verdict::Verdict::Degraded => {
-                "not answering in the newest round"
-            }
-            other => other.as_str(),
-        });
-    Some((
-        format!(
-            "{} is not fit to become active: it is {state}",
-            facts.target
-        ),
-        None,
-    ))
+    let verdict = facts.site(facts.target).map(|site| site.verdict);
+    let state = match verdict {
+        None => "not configured",
+        Some(Verdict::Healthy | Verdict::Degraded) => "not answering in the newest round",
+        Some(Verdict::Unknown) => "unknown",
+        Some(Verdict::Misconfigured) => "misconfigured",
+        Some(Verdict::Unhealthy) => "unhealthy",
+    };
+    let message = format!(
+        "{} is not fit to become active: it is {state}",
+        facts.target
+    );
+    Some((message, None))
 }
 
 fn source_unfit(facts: &Facts<'_>) -> Applies {
@@ -337,6 +356,7 @@ fn hold_time(facts: &Facts<'_>) -> Applies {
         MoveKind::Failback if policy.failback == FailbackPolicy::Manual => return None,
         MoveKind::Failback => {
             let since = facts.site(facts.target)?.well_since?;
+            let since = facts.unbroken_since.map_or(since, |start| since.max(start));
             let what = format!("{} has not been well for long enough", facts.target);
             (since, policy.failback_after, what)
         }

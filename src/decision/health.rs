@@ -155,14 +155,13 @@ fn earlier(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
     Some(one.map_or(other, |at| at.min(other)))
 }
 
-/// Whether every site failed in the newest round through one host that all of them share.
+/// The host that all sites share and through which every one of them failed in the newest round.
 #[must_use]
-pub fn share_failed_host(sites: &[SiteHealth]) -> bool {
-    let Some((first, rest)) = sites.split_first() else {
-        return false;
-    };
+pub fn shared_failed_host(sites: &[SiteHealth]) -> Option<&str> {
+    let (first, rest) = sites.split_first()?;
     first
         .failed_hosts
         .iter()
-        .any(|host| rest.iter().all(|site| site.failed_hosts.contains(host)))
+        .find(|host| !host.is_empty() && rest.iter().all(|site| site.failed_hosts.contains(host)))
+        .map(String::as_str)
 }

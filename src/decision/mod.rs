@@ -4,6 +4,7 @@
 //! [`transition::Rule`], lets the guards speak, and returns the whole next record with its history.
 #![deny(clippy::wildcard_enum_match_arm, clippy::disallowed_methods)]
 
+pub mod alert;
 pub mod cue;
 pub mod evidence;
 pub mod explain;
@@ -18,6 +19,7 @@ mod apply;
 
 use jiff::Timestamp;
 
+use self::transition::Effect;
 use crate::model::evidence::GroupEvidence;
 use crate::model::history::HistoryEntry;
 use crate::model::hold::Hold;
@@ -35,7 +37,8 @@ pub const UNDERSTUDY: &str = "understudy";
 pub struct Observation<'a> {
     /// What the rounds amount to, the newest included.
     pub evidence: Option<&'a GroupEvidence>,
-    /// The signals that match the group.
+    /// The signals that match the group. A pass over an order, or over what became of steps, may leave
+    /// them out; the timer's pass has them all.
     pub signals: &'a [Signal],
     /// The order, if a person gave one.
     pub order: Option<&'a Order>,
@@ -82,7 +85,7 @@ pub struct Decision {
 }
 
 /// Decides. The same input gives the same answer, and deciding again on the result with the same
-/// observation adds nothing.
+/// observation adds nothing; an order is spent by the decision that answers it.
 #[must_use]
 pub fn decide(
     state: &GroupState,
@@ -90,5 +93,28 @@ pub fn decide(
     spec: &GroupSpec,
     now: Timestamp,
 ) -> Decision {
-    apply::Deciding::new(state, seen, spec, now).run()
+    let first = apply::Deciding::new(state, seen, spec, now).run();
+    let ended = match first.rule.effect() {
+        Effect::Settle | Effect::GiveUp => seen.order.is_none(),
+        Effect::Stay
+        | Effect::Begin(..)
+        | Effect::Flip
+        | Effect::Running
+        | Effect::RefuseMoving
+        | Effect::NothingToDo
+        | Effect::Pause
+        | Effect::Resume
+        | Effect::Acknowledge
+        | Effect::Drill => false,
+    };
+    if !ended {
+        return first;
+    }
+    // What was under way is over: the same observation may ask for something now that it is.
+    let mut second = apply::Deciding::new(&first.next, seen, spec, now).run();
+    if second.rule.effect() == Effect::Stay {
+        second.rule = first.rule;
+    }
+    second.history.splice(0..0, first.history);
+    second
 }

@@ -78,9 +78,15 @@ pub fn is_stalled(running: &Move, spec: &GroupSpec, now: Timestamp) -> bool {
     })
 }
 
-/// Folds what became of this process's steps into the move. Returns the names of the steps that
-/// failed for the first time. Reports for another move, or for a step that is done, are dropped.
-pub fn fold(running: &mut Move, reports: &[StepReport], now: Timestamp) -> Vec<String> {
+/// Folds what became of this process's steps into the move. Returns the steps that failed for the
+/// first time, each with what went wrong. Reports for another move, or for a step that is done, are
+/// dropped; so is the failure of a step that another process has claimed since.
+pub fn fold(
+    running: &mut Move,
+    reports: &[StepReport],
+    process: &str,
+    now: Timestamp,
+) -> Vec<(String, String)> {
     let mut first_failures = Vec::new();
     for report in reports.iter().filter(|report| report.move_id == running.id) {
         let found = running
@@ -88,8 +94,6 @@ pub fn fold(running: &mut Move, reports: &[StepReport], now: Timestamp) -> Vec<S
             .iter_mut()
             .find(|step| step.name == report.step && step.state != StepState::Done);
         let Some(step) = found else { continue };
-        step.owner = None;
-        step.claimed_until = None;
         match &report.result {
             Ok(()) => {
                 step.state = StepState::Done;
@@ -98,8 +102,11 @@ pub fn fold(running: &mut Move, reports: &[StepReport], now: Timestamp) -> Vec<S
                 step.failing_since = None;
             }
             Err(detail) => {
-                if step.failing_since.is_none() {
-                    first_failures.push(step.name.clone());
+                if step.owner.as_deref().is_some_and(|owner| owner != process) {
+                    continue;
+                }
+                if step.detail.is_none() {
+                    first_failures.push((step.name.clone(), detail.clone()));
                 }
                 step.state = StepState::Failed;
                 step.detail = Some(detail.clone());
@@ -107,6 +114,8 @@ pub fn fold(running: &mut Move, reports: &[StepReport], now: Timestamp) -> Vec<S
                 step.retry_at = now.checked_add(backoff(step.attempts)).ok();
             }
         }
+        step.owner = None;
+        step.claimed_until = None;
     }
     first_failures
 }
@@ -138,6 +147,10 @@ pub fn claim(running: &mut Move, owner: &str, now: Timestamp) -> Vec<Step> {
                 StepState::Done => false,
             };
         if is_due {
+            if step.state == StepState::Running {
+                // Whoever ran it never said what became of it: it has been failing since then.
+                step.failing_since = step.failing_since.or(step.claimed_until);
+            }
             step.state = StepState::Running;
             step.attempts = step.attempts.saturating_add(1);
             step.owner = Some(owner.to_owned());

@@ -83,8 +83,8 @@ rules! {
     P1, "P1", Effect::Begin(Failover, Automatic), "The active site failed while a target was prepared: fail over now.";
     P2, "P2", Effect::Begin(Failover, Alert), "An alert and a failed round agree while a target was prepared: fail over now.";
     P3, "P3", Effect::Begin(Failover, Alert), "An alert came while a target was prepared, and is enough by policy: fail over now.";
-    P4, "P4", Effect::Flip, "The target is prepared: flip.";
-    P5, "P5", Effect::GiveUp, "The preparation took longer than prepare_timeout: give it up.";
+    P4, "P4", Effect::Flip, "The target is prepared and fit: flip.";
+    P5, "P5", Effect::GiveUp, "The preparation took longer than prepare_timeout, or its target is no longer configured: give it up.";
     P6, "P6", Effect::Begin(Failover, Order), "A failover was ordered while a target was prepared: it replaces the preparation.";
     P7, "P7", Effect::Begin(Switchover, Order), "A switchover was ordered while another target was prepared: it replaces the preparation.";
     P8, "P8", Effect::Begin(Failback, Order), "A failback was ordered while another target was prepared: it replaces the preparation.";

@@ -1,0 +1,195 @@
+//! What history and answers are told: refusals, signals, failed steps, and the evidence of an entry.
+
+use std::collections::BTreeSet;
+
+use super::Deciding;
+use crate::decision::cue::{self, Cue};
+use crate::decision::transition::Effect;
+use crate::decision::{Ruling, UNDERSTUDY, health, steps};
+use crate::model::history::{HistoryEntry, HistoryKind, Witness};
+use crate::model::hold::{Hold, HoldCode};
+use crate::model::moves::{Cause, MoveKind};
+use crate::model::name::SiteName;
+use crate::model::signal::SignalStage;
+use crate::model::verdict::Verdict;
+
+impl Deciding<'_> {
+    pub(super) fn fold_reports(&mut self) {
+        let Some(running) = &mut self.next.moving else {
+            return;
+        };
+        let failed = steps::fold(running, self.seen.reports, self.seen.process, self.now);
+        let cause = running.cause;
+        let to = running.to.clone();
+        for (step, why) in failed {
+            let mut entry = self.entry(HistoryKind::StepFailed, cause);
+            entry.to = Some(to.clone());
+            entry.reason = Some(format!("{step}: {why}"));
+            self.history.push(entry);
+        }
+    }
+
+    /// Every signal is told once for each of its stages.
+    pub(super) fn note_signals(&mut self) {
+        let mut present = BTreeSet::new();
+        for signal in self.seen.signals {
+            let stage = match signal.stage {
+                SignalStage::Active => "active",
+                SignalStage::Resolved => "resolved",
+            };
+            let key = format!("{}:{stage}", signal.id);
+            let is_new = present.insert(key.clone()) && !self.next.noted_signals.contains(&key);
+            if is_new {
+                let only = if signal.is_evidence {
+                    ""
+                } else {
+                    ", only recorded"
+                };
+                let mut entry = self.entry(HistoryKind::Signal, Cause::Alert);
+                entry.reason = Some(format!(
+                    "signal {} about {} is {stage}{only}",
+                    signal.id, signal.site
+                ));
+                self.history.push(entry);
+            }
+        }
+        if self.looks_at_everything() {
+            // Those that are gone need not be remembered.
+            self.next.noted_signals = present;
+        } else {
+            self.next.noted_signals.extend(present);
+        }
+    }
+
+    /// An order, and the outcome of our own steps, may be decided on without reading all that the
+    /// timer reads; that something is absent then says nothing.
+    fn looks_at_everything(&self) -> bool {
+        self.seen.evidence.is_some() && self.seen.order.is_none() && self.seen.reports.is_empty()
+    }
+
+    /// A hold is shown always and written into history seldom: an order's at once; an automatic one
+    /// once in a failure, when it is all that stands between the evidence and the move, or when people
+    /// are needed because no site would be better.
+    pub(super) fn refuse(&mut self, cause: Cause, target: &SiteName, first: Hold, all: &[Hold]) {
+        if cause == Cause::Order {
+            self.push_refusal(cause, Some(target), &first);
+            self.ruling = Ruling::Refused(first);
+            return;
+        }
+        let is_failback = matches!(self.rule.effect(), Effect::Begin(MoveKind::Failback, _));
+        if let Some(hold) = worth_telling(all, is_failback)
+            && self.next.noted.insert(hold.code)
+        {
+            self.push_refusal(cause, Some(target), hold);
+        }
+        self.hold = Some(first);
+    }
+
+    pub(super) fn push_refusal(&mut self, cause: Cause, target: Option<&SiteName>, hold: &Hold) {
+        let mut entry = self.entry(HistoryKind::Refused, cause);
+        entry.to = target.cloned();
+        entry.actor = self.actor();
+        entry.reason = self.reason();
+        entry.forced = self.seen.order.is_some_and(|order| order.force);
+        entry.hold = Some(hold.clone());
+        self.history.push(entry);
+    }
+
+    /// Once the active site is well again, and no alert says otherwise, the next failure is told anew.
+    /// While nothing is known of it the failure may still be the same.
+    pub(super) fn forget_noted(&mut self, cue: Cue) {
+        let is_well = self.active_health().is_some_and(|site| match site.verdict {
+            Verdict::Healthy | Verdict::Degraded | Verdict::Misconfigured => true,
+            Verdict::Unknown | Verdict::Unhealthy => false,
+        });
+        let is_alerted = cue::alerts(&self.next, self.seen, self.now)
+            .next()
+            .is_some();
+        if is_well && !is_alerted && self.looks_at_everything() {
+            let keeps_observing = cue == Cue::PrimaryRecovered;
+            self.next
+                .noted
+                .retain(|code| keeps_observing && *code == HoldCode::ObserveMode);
+        }
+    }
+
+    pub(super) fn actor(&self) -> String {
+        self.seen
+            .order
+            .map_or_else(|| UNDERSTUDY.to_owned(), |order| order.actor.clone())
+    }
+
+    /// The words of whoever asked, else what the rule says.
+    pub(super) fn reason(&self) -> Option<String> {
+        match self.seen.order {
+            Some(order) => order.reason.clone(),
+            None => Some(self.rule.says().to_owned()),
+        }
+    }
+
+    pub(super) fn entry(&self, kind: HistoryKind, cause: Cause) -> HistoryEntry {
+        HistoryEntry {
+            at: self.now,
+            generation: self.next.generation,
+            rule: self.rule.id().to_owned(),
+            kind,
+            from: self.next.active().clone(),
+            to: None,
+            actor: UNDERSTUDY.to_owned(),
+            reason: None,
+            cause,
+            forced: false,
+            hold: None,
+            times: None,
+            evidence: self.witnesses(),
+            active: self.next.active().clone(),
+        }
+    }
+
+    fn witnesses(&self) -> Vec<Witness> {
+        let Some(evidence) = self.seen.evidence else {
+            return Vec::new();
+        };
+        evidence
+            .accounts
+            .iter()
+            .map(|(key, seen)| Witness {
+                site: key.site.clone(),
+                service: key.service,
+                name: key.name.clone(),
+                verdict: health::account_verdict(Some(seen), &self.spec.policy, self.now),
+                outcome: seen.newest.outcome,
+                at: seen.newest.at,
+                detail: seen.newest.detail.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Which of the holds on an automatic move history is told of.
+fn worth_telling(all: &[Hold], is_failback: bool) -> Option<&Hold> {
+    let find = |codes: &[HoldCode]| all.iter().find(|hold| codes.contains(&hold.code));
+    if is_failback {
+        // The rest of what holds a failback is no news: the group is served well where it is.
+        return find(&[HoldCode::ObserveMode]).filter(|_| all.len() == 1);
+    }
+    let no_way_out = find(&[
+        HoldCode::GlobalFault,
+        HoldCode::AllSitesDown,
+        HoldCode::TargetUnfit,
+    ]);
+    if no_way_out.is_some() {
+        return no_way_out;
+    }
+    let chosen = [
+        HoldCode::ObserveMode,
+        HoldCode::Paused,
+        HoldCode::Forced,
+        HoldCode::CoolingDown,
+        HoldCode::MoveBudgetSpent,
+    ];
+    let only_chosen = all.iter().all(|hold| chosen.contains(&hold.code));
+    let first = all.first()?;
+    let alone = first.code != HoldCode::ObserveMode || all.len() == 1;
+    (only_chosen && alone).then_some(first)
+}
