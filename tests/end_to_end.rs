@@ -9,8 +9,24 @@ mod azurite;
 mod handler;
 #[path = "support/stage.rs"]
 mod stage;
+#[path = "support/table_proxy.rs"]
+mod table_proxy;
 
+#[path = "end_to_end/bad_input.rs"]
+mod bad_input;
+#[path = "end_to_end/bars.rs"]
+mod bars;
+#[path = "end_to_end/contested.rs"]
+mod contested;
 #[path = "end_to_end/no_move.rs"]
 mod no_move;
+#[path = "end_to_end/orders.rs"]
+mod orders;
 #[path = "end_to_end/outage.rs"]
 mod outage;
+#[path = "end_to_end/record.rs"]
+mod record;
+#[path = "end_to_end/rows.rs"]
+mod rows;
+#[path = "end_to_end/terminal.rs"]
+mod terminal;

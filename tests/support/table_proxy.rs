@@ -1,6 +1,9 @@
 //! A proxy in front of Azurite that spoils single exchanges in ways the emulator never does.
+// Each test binary uses a part of it.
+#![allow(dead_code)]
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,6 +39,8 @@ pub struct Proxy {
     writes: Arc<Mutex<VecDeque<Fault>>>,
     reads: Arc<Mutex<VecDeque<Fault>>>,
     seen: Arc<Mutex<Vec<String>>>,
+    closed: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -47,7 +52,10 @@ impl Proxy {
             writes: Arc::default(),
             reads: Arc::default(),
             seen: Arc::default(),
+            closed: Arc::default(),
+            silent: Arc::default(),
         };
+        let (closed, silent) = (Arc::clone(&proxy.closed), Arc::clone(&proxy.silent));
         let (writes, reads, seen) = (
             Arc::clone(&proxy.writes),
             Arc::clone(&proxy.reads),
@@ -55,6 +63,14 @@ impl Proxy {
         );
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if closed.load(Ordering::SeqCst) {
+                    continue;
+                }
+                if silent.load(Ordering::SeqCst) {
+                    let mut client = client;
+                    tokio::spawn(async move { hang(&mut client).await });
+                    continue;
+                }
                 let (writes, reads, seen) =
                     (Arc::clone(&writes), Arc::clone(&reads), Arc::clone(&seen));
                 tokio::spawn(async move {
@@ -65,6 +81,22 @@ impl Proxy {
         proxy
     }
 
+    /// From now on every connection is dropped as soon as it is made.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on every connection is held, and none is answered.
+    pub fn fall_silent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends either.
+    pub fn open(&self) {
+        self.closed.store(false, Ordering::SeqCst);
+        self.silent.store(false, Ordering::SeqCst);
+    }
+
     /// Spoils the next writes, in order.
     pub fn spoil_writes(&self, faults: &[Fault]) {
         self.writes.lock().unwrap().extend(faults);
@@ -73,6 +105,12 @@ impl Proxy {
     /// Spoils the next reads, in order.
     pub fn spoil_reads(&self, faults: &[Fault]) {
         self.reads.lock().unwrap().extend(faults);
+    }
+
+    /// Takes back the faults that are left.
+    pub fn forgive(&self) {
+        self.writes.lock().unwrap().clear();
+        self.reads.lock().unwrap().clear();
     }
 
     /// Whether every fault has been used.
