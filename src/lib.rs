@@ -5,10 +5,12 @@
 //! ```
 //!
 //! `config` turns settings into model types, `telemetry` sets up logging, `sim` stands in for Azure
-//! in the demo and the tests and is reachable by no verb that Azure starts.
+//! in the demo and the tests and is reachable by no verb that Azure starts, `bundle` holds what Azure reads
+//! beside the binary.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod adapters;
+pub mod bundle;
 pub mod cli;
 pub mod config;
 pub mod controller;

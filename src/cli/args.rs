@@ -59,6 +59,15 @@ pub(super) enum Verb {
         #[arg(long, default_value_t = DEFAULT_PORT)]
         port: u16,
     },
+    /// The folder and the zip archive that are deployed to Azure
+    Package {
+        /// The folder; the archive gets its name with .zip
+        #[arg(long, value_name = "FOLDER", default_value = "dist")]
+        out: PathBuf,
+        /// The binary that goes into it; this one unless given
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
+    },
     /// Check the configuration, or print its schema
     Config {
         #[command(subcommand)]
@@ -110,7 +119,11 @@ impl Verb {
     pub(super) const fn asks_app(&self) -> bool {
         !matches!(
             self,
-            Self::Serve | Self::Local { .. } | Self::Demo { .. } | Self::Config { .. }
+            Self::Serve
+                | Self::Local { .. }
+                | Self::Demo { .. }
+                | Self::Package { .. }
+                | Self::Config { .. }
         )
     }
 

@@ -24,10 +24,20 @@ pub(super) async fn status(api: &Api, filter: &Filter, json: bool) -> Printed {
         return merged(replies, "groups");
     }
     let mut groups: Vec<Group> = Vec::new();
+    let mut unreadable = Vec::new();
     for reply in &replies {
-        groups.extend(reply.read::<GroupPage>()?.groups);
+        let page: GroupPage = reply.read()?;
+        groups.extend(page.groups);
+        unreadable = page.unreadable;
     }
-    Ok(render::status(&groups, !filters.is_empty()))
+    let mut text = render::status(&groups, !filters.is_empty());
+    for row in unreadable {
+        text.push_str(&format!(
+            "row {} cannot be read: {}\n",
+            row.row, row.message
+        ));
+    }
+    Ok(text)
 }
 
 /// One group.

@@ -7,6 +7,7 @@
 //! | what went wrong, and what to do about it | `failure` |
 //! | `status`, `show`, `history`, `explain` | `look` |
 //! | the orders | `order` |
+//! | `package`: the folder and the archive that are deployed | `package` |
 //! | the answers' shapes, as far as they are shown | `shapes` |
 //! | tables and lines for people | `render` |
 //! | `config check` and `config schema` | `settings` |
@@ -16,6 +17,7 @@ mod client;
 mod failure;
 mod look;
 mod order;
+mod package;
 mod render;
 mod settings;
 mod shapes;
@@ -65,6 +67,7 @@ fn run(cli: Cli) -> ExitCode {
             finish(block_on(async { quiet(crate::local::run(options).await) }))
         }
         Verb::Demo { port } => finish(block_on(async { quiet(crate::local::demo(port).await) })),
+        Verb::Package { out, binary } => finish(package::make(&out, binary)),
         Verb::Config { what } => match what {
             ConfigVerb::Check { file } => finish(settings::check(file)),
             ConfigVerb::Schema => finish(settings::schema()),

@@ -136,11 +136,18 @@ fn told(kind: OrderKind, order: &OrderArgs, reply: Reply, json: bool) -> Printed
     let name = &order.group;
     if order.dry_run {
         let answer: DryRun = reply.read()?;
-        return Ok(if json {
+        let text = if json {
             reply.body
         } else {
             render::dry_run(name, kind.as_str(), &answer)
-        });
+        };
+        // A script may use it as a gate: what would be refused ends like what is refused.
+        let is_refused = answer.would.is_none() && answer.hold.is_some();
+        return if is_refused {
+            Err(Failure::Findings(text))
+        } else {
+            Ok(text)
+        };
     }
     let group: Group = reply.read()?;
     if json {

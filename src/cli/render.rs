@@ -378,7 +378,8 @@ fn took(times: &Times) -> String {
 
 /// What a dry run found.
 pub(super) fn dry_run(group: &str, order: &str, answer: &DryRun) -> String {
-    match (&answer.would, &answer.hold) {
+    let hold = answer.hold.as_ref().or(answer.overridden.as_ref());
+    match (&answer.would, hold) {
         (Some(would), None) => format!(
             "{group}: would make a {}; nothing was changed\n",
             move_line(would)

@@ -43,14 +43,14 @@ pub(super) fn schema() -> Printed {
 }
 
 /// App settings. A variable that is no text is none that anything here reads.
-fn env() -> Env {
+pub(super) fn env() -> Env {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
 /// `understudy.toml:12: error: groups[0].name: ...`, which editors can jump to.
-fn line(kind: &str, finding: &Finding) -> String {
+pub(super) fn line(kind: &str, finding: &Finding) -> String {
     let place = finding.line.map_or_else(
         || finding.origin.clone(),
         |line| format!("{}:{line}", finding.origin),

@@ -16,6 +16,15 @@ where
 #[derive(Debug, Deserialize)]
 pub(super) struct GroupPage {
     pub(super) groups: Vec<Group>,
+    #[serde(default)]
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// A row of the store that cannot be read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Unreadable {
+    pub(super) row: String,
+    pub(super) message: String,
 }
 
 /// One group.
@@ -162,6 +171,8 @@ pub(super) struct DryRun {
     pub(super) would: Option<Move>,
     #[serde(default)]
     pub(super) hold: Option<Hold>,
+    #[serde(default)]
+    pub(super) overridden: Option<Hold>,
 }
 
 /// A page of history.

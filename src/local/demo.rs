@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
+use crate::bundle;
 use crate::config;
 use crate::sim::config::{Options, toml};
 use crate::sim::{Simulator, World};
@@ -21,36 +22,6 @@ use super::signals::Signals;
 use super::story::{self, History, Scene};
 use super::voice::Logbook;
 use super::{host_json, own_program, proxy, with_schedule};
-
-/// The repository's `host.json`, so that the demo needs no file of a checkout.
-const HOST_JSON: &str = include_str!("../../host.json");
-
-/// The repository's functions, for the same reason.
-const FUNCTIONS: [(&str, &str); 8] = [
-    (
-        "Active",
-        include_str!("../../functions/Active/function.json"),
-    ),
-    ("Alert", include_str!("../../functions/Alert/function.json")),
-    (
-        "Groups",
-        include_str!("../../functions/Groups/function.json"),
-    ),
-    (
-        "Health",
-        include_str!("../../functions/Health/function.json"),
-    ),
-    (
-        "HealthCheck",
-        include_str!("../../functions/HealthCheck/function.json"),
-    ),
-    ("Order", include_str!("../../functions/Order/function.json")),
-    (
-        "Status",
-        include_str!("../../functions/Status/function.json"),
-    ),
-    ("Tick", include_str!("../../functions/Tick/function.json")),
-];
 
 /// The group of the demo's world.
 const GROUP: &str = "contoso";
@@ -88,11 +59,11 @@ const UNWANTED: [&str; 8] = [
 /// The function folders that the demo carries.
 #[must_use]
 pub fn functions() -> Vec<Source> {
-    FUNCTIONS
-        .into_iter()
+    bundle::FUNCTIONS
+        .iter()
         .map(|(name, text)| Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
+            name: (*name).to_owned(),
+            text: (*text).to_owned(),
         })
         .collect()
 }
@@ -169,7 +140,7 @@ fn plan(folder: &TempDir, simulator: &Simulator) -> Result<Plan, String> {
         "Development".to_owned(),
     );
     Ok(Plan {
-        host: host_json::read(HOST_JSON, &settings)?,
+        host: host_json::read(bundle::HOST_JSON, &settings)?,
         functions: with_schedule(functions(), SCHEDULE),
         program: own_program()?,
         directory: folder.path().to_owned(),

@@ -24,16 +24,12 @@ pub mod voice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
+use crate::bundle::{self, TIMER};
 use crate::config;
 use console::{Console, Tone};
 use host::{Host, Plan};
 use signals::Signals;
 use voice::Terminal;
-
-/// The function whose schedule the configuration sets.
-const TIMER: &str = "HealthCheck";
 
 /// What `local` is asked to do.
 #[derive(Debug, Clone)]
@@ -135,14 +131,10 @@ pub fn with_schedule(
     schedule: &str,
 ) -> Vec<function_json::Source> {
     for source in functions.iter_mut().filter(|source| source.name == TIMER) {
-        let Ok(mut root) = serde_json::from_str::<Value>(&source.text) else {
-            continue;
-        };
-        let timers = root["bindings"].as_array_mut().into_iter().flatten();
-        for binding in timers.filter(|binding| binding["type"] == json!("timerTrigger")) {
-            binding["schedule"] = json!(schedule);
+        // A file that is no timer's is told of when it is read.
+        if let Ok(text) = bundle::with_schedule(&source.text, schedule) {
+            source.text = text;
         }
-        source.text = root.to_string();
     }
     functions
 }
