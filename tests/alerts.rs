@@ -8,9 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use support::alert_bodies as bodies;
 use understudy::adapters::alert::{AlertError, read};
-use understudy::decision::alert::{matches, newer, signals};
+use understudy::decision::alert::{Match, Told, newer, one_per_incident, signals, trim};
 use understudy::model::alert::Alert;
+use understudy::model::policy::AlertPolicy;
 use understudy::model::signal::{SignalKind, SignalStage};
+use understudy::model::spec::{AccountSpec, GroupSpec};
+use understudy::model::state::GroupState;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -18,6 +21,10 @@ fn at(text: &str) -> Timestamp {
 
 fn now() -> Timestamp {
     at("2026-03-01T12:00:00Z")
+}
+
+fn matches(alert: &Alert, group: &GroupSpec, state: Option<&GroupState>) -> Vec<Match> {
+    Told::of(alert).matches(group, state)
 }
 
 fn parsed(body: &Value) -> Alert {
@@ -180,7 +187,11 @@ fn nulls_numbers_and_missing_fields_break_nothing() {
     body["data"]["alertContext"]["eventTimestamp"] = json!("yesterday");
     body["data"]["alertContext"]["level"] = json!([]);
     let alert = parsed(&body);
-    assert_eq!(alert.subscription, None);
+    assert_eq!(
+        alert.subscription.as_deref(),
+        Some(bodies::SUBSCRIPTION),
+        "the alert's own id serves instead"
+    );
     assert_eq!(
         alert.event_at,
         at("2026-03-01T10:04:30Z"),
@@ -364,11 +375,125 @@ fn an_alert_for_the_active_site_is_not_read_as_one_for_its_successor() {
 fn a_signal_expires_by_the_policy_of_its_group() {
     let group = bodies::group();
     let alert = parsed(&bodies::incident("North Europe", "Active"));
-    let found = signals(std::slice::from_ref(&alert), &group, None, now());
+    let found = signals(&[Told::of(&alert)], &group, None, now());
     assert_eq!(found[0].expires_at, at("2026-03-01T14:00:00Z"));
     assert!(found[0].is_evidence);
     assert_eq!(
-        signals(&[alert], &group, None, at("2026-03-01T14:00:00Z")),
+        signals(
+            &[Told::of(&alert)],
+            &group,
+            None,
+            at("2026-03-01T14:00:00Z")
+        ),
         []
     );
+}
+
+#[test]
+fn an_incident_counts_in_whichever_subscription_of_the_group_it_was_told() {
+    let mut group = bodies::group();
+    if let AccountSpec::VideoIndexer(account) = &mut group.sites[0].accounts[0] {
+        account.subscription_id = "0000aaaa-0000-0000-0000-000000000000".to_owned();
+    }
+    let mut body = bodies::incident("West Europe", "Active");
+    assert_eq!(matches(&parsed(&body), &group, None).len(), 1);
+    let first = parsed(&body);
+    body["data"]["essentials"]["alertTargetIDs"] =
+        json!(["/subscriptions/0000AAAA-0000-0000-0000-000000000000"]);
+    let second = parsed(&body);
+    assert_eq!(matches(&second, &group, None).len(), 1);
+    assert_eq!(first.id, second.id);
+    assert_ne!(
+        first.thread, second.thread,
+        "one must not be taken for a repeat of the other"
+    );
+}
+
+#[test]
+fn rules_that_name_different_groups_do_not_repeat_each_other() {
+    let mut body = bodies::incident("North Europe", "Active");
+    let plain = parsed(&body);
+    body["data"]["customProperties"] = json!({"understudyGroup": "Contoso"});
+    let named = parsed(&body);
+    assert_ne!(plain.thread, named.thread);
+    assert_eq!(matches(&named, &bodies::group(), None).len(), 1);
+}
+
+#[test]
+fn an_incident_of_a_stage_that_azure_does_not_give_it_is_only_recorded() {
+    let alert = parsed(&bodies::incident("North Europe", "Planned"));
+    assert!(alert.recorded_only.unwrap().contains("planned"));
+}
+
+#[test]
+fn an_update_that_names_more_needs_a_round_of_its_own() {
+    let mut active = parsed(&bodies::incident_at("Active", "2026-03-01T10:00:00Z"));
+    active.received_at = at("2026-03-01T10:01:00Z");
+    let mut wider = parsed(&bodies::incident_at("Active", "2026-03-01T11:00:00Z"));
+    wider.impacts[0].regions.push("West Europe".to_owned());
+    assert_eq!(newer(Some(&active), &wider).unwrap().received_at, now());
+    let mut unknown = active.clone();
+    unknown.recorded_only = Some("of no account".to_owned());
+    let update = parsed(&bodies::incident_at("Active", "2026-03-01T11:00:00Z"));
+    assert_eq!(newer(Some(&unknown), &update).unwrap().received_at, now());
+    let over = parsed(&bodies::incident_at("Resolved", "2026-03-01T11:00:00Z"));
+    assert_eq!(
+        newer(Some(&active), &over).unwrap().received_at,
+        active.received_at,
+        "it is still the alert that came in then"
+    );
+}
+
+#[test]
+fn of_hundreds_of_services_those_that_can_be_ours_are_kept() {
+    let mut body = bodies::incident("North Europe", "Active");
+    let services: Vec<Value> = (0..400)
+        .map(|n| format!("Service {n}"))
+        .chain(["Azure Video Indexer".to_owned()])
+        .map(|name| json!({"ServiceName": name, "ImpactedRegions": [{"RegionName": "North Europe"}]}))
+        .collect();
+    *body.pointer_mut(bodies::IMPACTED).unwrap() = json!(Value::from(services).to_string());
+    let mut alert = parsed(&body);
+    assert_eq!(matches(&alert, &bodies::group(), None).len(), 1);
+    trim(&mut alert);
+    assert_eq!(alert.impacts.len(), 1);
+    let found = signals(&[Told::of(&alert)], &bodies::group(), None, now());
+    assert_eq!(found[0].service.as_deref(), Some("Azure Video Indexer"));
+}
+
+#[test]
+fn people_see_one_signal_for_each_incident() {
+    let mut body = bodies::incident("North Europe", "Active");
+    *body.pointer_mut(bodies::IMPACTED).unwrap() = json!([{
+        "ServiceName": "Azure Video Indexer",
+        "ImpactedRegions": [{"RegionName": "West Europe"}, {"RegionName": "North Europe"}],
+    }]);
+    let alert = parsed(&body);
+    let found = signals(&[Told::of(&alert)], &bodies::group(), None, now());
+    assert_eq!(found.len(), 2);
+    for site in ["westeurope", "northeurope"] {
+        let shown = one_per_incident(&found, &site.into());
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0].site.as_str(), site);
+    }
+}
+
+#[test]
+fn a_policy_that_ignores_alerts_makes_no_evidence_of_them() {
+    let mut group = bodies::group();
+    group.policy.alert = AlertPolicy::Ignore;
+    let alert = parsed(&bodies::incident("North Europe", "Active"));
+    let found = signals(&[Told::of(&alert)], &group, None, now());
+    assert!(!found[0].is_evidence);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_body() {
+    let mut body = b"\xef\xbb\xbf".to_vec();
+    body.extend(
+        bodies::incident("North Europe", "Active")
+            .to_string()
+            .bytes(),
+    );
+    assert_eq!(read(&body, now()).unwrap().id, "4KX9-B10");
 }

@@ -9,11 +9,12 @@ use jiff::SignedDuration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::lookup::FRESH_FOR;
 use super::tick::{Scope, TICK_LIMIT};
 use super::{Controller, now};
-use crate::adapters::store::alerts::AlertRow;
+use crate::adapters::store::alerts::{AlertRow, Kept};
 use crate::adapters::store::{Snapshot, StoreError};
-use crate::decision::alert::{self, Match};
+use crate::decision::alert::{self, Match, Told};
 use crate::model::alert::Alert;
 use crate::model::deployment::FromRecord;
 use crate::model::name::{GroupName, SiteName};
@@ -23,9 +24,11 @@ use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 
 /// An alert must be answered within two seconds; which sites are active is worth this much of them.
-const ACTIVE_SITES_LIMIT: Duration = Duration::from_secs(1);
+const STATES_LIMIT: Duration = Duration::from_secs(1);
 /// Alerts this young are shown without reading them again.
 const SHOWN_FOR: Duration = Duration::from_secs(1);
+/// Sweeps begin at least this far apart, however many alerts come in.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Rows stay this much longer than any group believes them, so that a late message of the same thread
 /// still finds what came before it.
 const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
@@ -34,7 +37,10 @@ const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug, Default)]
 pub struct Doorbell {
     waiting: AtomicBool,
-    turn: Mutex<()>,
+    /// When the last sweep began.
+    turn: Mutex<Option<Instant>>,
+    /// Held by the one that reads which sites are active; the others use what it brings.
+    reading: Mutex<()>,
 }
 
 /// What is answered to an alert.
@@ -52,29 +58,43 @@ impl Controller {
     ///
     /// # Errors
     /// When it could not be kept, so that it must be sent again.
-    pub async fn take_alert(self: &Arc<Self>, message: Alert) -> Result<AlertAnswer, StoreError> {
-        let matches = self.matches(&message);
-        if matches.is_empty() && self.knows_every_group() {
-            return Ok(AlertAnswer {
-                matched: Vec::new(),
-                ignored: vec![(None, unmatched(&message))],
-            });
-        }
-        self.store.keep_alert(&message, alert::newer).await?;
+    pub async fn take_alert(
+        self: &Arc<Self>,
+        mut message: Alert,
+    ) -> Result<AlertAnswer, StoreError> {
+        alert::trim(&mut message);
+        let speaks_of_none = self.matches(&message, |_| None).is_empty();
+        let is_foreign = speaks_of_none && self.knows_every_group();
+        // What speaks of no group of ours may still be the news that something of ours is over.
+        let newer = |known: Option<&Alert>, new: &Alert| match known {
+            None if is_foreign => None,
+            known => alert::newer(known, new),
+        };
+        let kept = self.store.keep_alert(&message, newer).await?;
         self.memory.forget_alerts();
-        let active = self.active_sites(matches.keys()).await;
-        let answer = self.answer_alert(&message, &matches, &active);
+        let late = is_late(&kept, &message);
+        if let Kept::News(alert) = kept {
+            message = alert;
+        }
+        let named: Vec<GroupName> = self.matches(&message, |_| None).into_keys().collect();
+        let states = self.states(named).await;
+        let matches = self.matches(&message, |group| states.get(group).map(AsRef::as_ref));
         if !matches.is_empty() {
             self.ring();
         }
-        Ok(answer)
+        Ok(self.answer_alert(&message, &matches, &states, late))
     }
 
-    fn matches(&self, message: &Alert) -> BTreeMap<GroupName, Vec<Match>> {
+    fn matches<'a>(
+        &self,
+        message: &Alert,
+        state: impl Fn(&GroupName) -> Option<&'a GroupState>,
+    ) -> BTreeMap<GroupName, Vec<Match>> {
+        let told = Told::of(message);
         self.deployment
             .groups
             .values()
-            .map(|spec| (spec.name.clone(), alert::matches(message, spec, None)))
+            .map(|spec| (spec.name.clone(), told.matches(spec, state(&spec.name))))
             .filter(|(_, found)| !found.is_empty())
             .collect()
     }
@@ -87,18 +107,34 @@ impl Controller {
         }
     }
 
-    /// The active sites of these groups, as far as they can be had in time.
-    async fn active_sites(
-        &self,
-        groups: impl Iterator<Item = &GroupName>,
-    ) -> BTreeMap<GroupName, SiteName> {
-        let reading = tokio::time::timeout(ACTIVE_SITES_LIMIT, self.store.snapshot());
-        if let Ok(Ok(snapshot)) = reading.await {
-            self.memory
-                .keep_snapshot(&snapshot, &self.deployment.vantage);
-        }
+    /// The records of these groups, as far as they can be had in time. Of several alerts that ask at once,
+    /// one reads.
+    async fn states(&self, groups: Vec<GroupName>) -> BTreeMap<GroupName, Arc<GroupState>> {
+        let are_fresh = || {
+            let mut all = groups.iter();
+            all.all(|group| self.memory.state(group, FRESH_FOR).is_some())
+        };
+        let reading = async {
+            if are_fresh() {
+                return;
+            }
+            let _turn = self.alerted.reading.lock().await;
+            if are_fresh() {
+                return;
+            }
+            if let Ok(snapshot) = self.store.snapshot().await {
+                self.memory
+                    .keep_snapshot(&snapshot, &self.deployment.vantage);
+            }
+        };
+        // Late is as good as never: then what was known before serves.
+        let _ = tokio::time::timeout(STATES_LIMIT, reading).await;
         groups
-            .filter_map(|group| Some((group.clone(), self.memory.active(group)?)))
+            .into_iter()
+            .filter_map(|group| {
+                let state = self.memory.state(&group, Duration::MAX)?;
+                Some((group, state))
+            })
             .collect()
     }
 
@@ -106,18 +142,20 @@ impl Controller {
         &self,
         message: &Alert,
         matches: &BTreeMap<GroupName, Vec<Match>>,
-        active: &BTreeMap<GroupName, SiteName>,
+        states: &BTreeMap<GroupName, Arc<GroupState>>,
+        late: Option<String>,
     ) -> AlertAnswer {
         let mut answer = AlertAnswer::default();
         for (group, found) in matches {
             answer.matched.push(group.clone());
-            let Some(spec) = self.spec(group) else {
-                continue;
-            };
             if message.stage == SignalStage::Resolved {
                 continue;
             }
-            if let Some(why) = why_recorded(spec, found, active.get(group)) {
+            let Some(spec) = self.spec(group) else {
+                continue;
+            };
+            let active = states.get(group).map(|state| state.active());
+            if let Some(why) = why_recorded(spec, found, active).or_else(|| late.clone()) {
                 answer.ignored.push((Some(group.clone()), why));
             }
         }
@@ -134,7 +172,11 @@ impl Controller {
         }
         let controller = Arc::clone(self);
         tokio::spawn(async move {
-            let _turn = controller.alerted.turn.lock().await;
+            let mut turn = controller.alerted.turn.lock().await;
+            if let Some(last) = *turn {
+                tokio::time::sleep_until(last + SWEEP_EVERY).await;
+            }
+            *turn = Some(Instant::now());
             controller.alerted.waiting.store(false, Ordering::Release);
             let deadline = Instant::now() + TICK_LIMIT;
             if let Err(error) = controller.sweep(Scope::Alerted, deadline).await {
@@ -148,10 +190,10 @@ impl Controller {
         if snapshot.alerts.is_empty() {
             return BTreeMap::new();
         }
-        let alerts: Vec<Alert> = snapshot
+        let alerts: Vec<Told<'_>> = snapshot
             .alerts
             .iter()
-            .map(|row| row.alert.clone())
+            .map(|row| Told::of(&row.alert))
             .collect();
         let at = now();
         self.deployment
@@ -176,6 +218,7 @@ impl Controller {
             Some(alerts) => alerts,
             None => self.memory.keep_alerts(&self.store.alerts().await?),
         };
+        let alerts: Vec<Told<'_>> = alerts.iter().map(Told::of).collect();
         Ok(alert::signals(&alerts, spec, Some(state), now()))
     }
 
@@ -196,6 +239,19 @@ impl Controller {
         if let Err(error) = self.store.forget_alerts(alerts, before).await {
             tracing::debug!("outlived alerts were not removed: {error}");
         }
+    }
+}
+
+/// Why a message that was not kept changes nothing. A repeat is answered as the first was.
+fn is_late(kept: &Kept, message: &Alert) -> Option<String> {
+    match kept {
+        Kept::Known(known) if known.event_at > message.event_at || known.stage != message.stage => {
+            Some(format!(
+                "it is of {}, and a later message of {} is known already",
+                message.event_at, known.event_at
+            ))
+        }
+        Kept::Known(_) | Kept::News(_) | Kept::Nothing => None,
     }
 }
 

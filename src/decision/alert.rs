@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 
 use crate::model::alert::{Alert, Impact};
-use crate::model::name::{GroupName, Service, SiteName};
+use crate::model::name::{Service, SiteName};
+use crate::model::policy::AlertPolicy;
 use crate::model::region;
 use crate::model::signal::{Signal, SignalKind, SignalStage};
 use crate::model::spec::{AccountSpec, GroupSpec, SiteSpec};
@@ -54,10 +55,6 @@ pub fn newer(known: Option<&Alert>, new: &Alert) -> Option<Alert> {
         return None;
     }
     let mut kept = new.clone();
-    if known.stage == SignalStage::Active && new.stage == SignalStage::Active {
-        // An update goes on with what a round may already have confirmed.
-        kept.received_at = known.received_at;
-    }
     if kept.kind == SignalKind::ResourceHealth {
         // The recovery is another alert; people know the incident by the first one's id.
         kept.id.clone_from(&known.id);
@@ -65,7 +62,28 @@ pub fn newer(known: Option<&Alert>, new: &Alert) -> Option<Alert> {
     if kept.impacts.is_empty() {
         kept.impacts.clone_from(&known.impacts);
     }
+    if known.stage == SignalStage::Active && goes_on(known, &kept) {
+        kept.received_at = known.received_at;
+    }
     Some(kept)
+}
+
+/// Whether a round that confirmed the one message confirms the other as well. One that names more, or that
+/// is evidence where there was none, needs a round of its own.
+fn goes_on(known: &Alert, kept: &Alert) -> bool {
+    let says_no_more = known.impacts == kept.impacts
+        && known.resources == kept.resources
+        && (known.recorded_only.is_none() || kept.recorded_only.is_some());
+    says_no_more || kept.stage == SignalStage::Resolved
+}
+
+/// Of the services that an alert names, keeps those that can be ours, if any of them can: an outage of a
+/// whole region may name hundreds.
+pub fn trim(alert: &mut Alert) {
+    let is_ours = |impact: &Impact| !services_of(impact).is_empty();
+    if alert.impacts.iter().any(is_ours) {
+        alert.impacts.retain(is_ours);
+    }
 }
 
 /// What an alert is to one site of a group.
@@ -77,47 +95,137 @@ pub struct Match {
     pub recorded_only: Option<String>,
 }
 
-/// The sites of a group that an alert speaks of. `left` is the site that the last flip left and when, so that
-/// an alert for "the active site" is not read as one for its successor.
-#[must_use]
-pub fn matches(alert: &Alert, spec: &GroupSpec, state: Option<&GroupState>) -> Vec<Match> {
-    if let Some(group) = &alert.group {
-        return if *group == spec.name.as_str() {
-            named_site(alert, spec, state)
-        } else {
-            Vec::new()
-        };
-    }
-    spec.sites
-        .iter()
-        .filter(|site| speaks_of(alert, site))
-        .map(|site| Match {
-            site: site.name.clone(),
-            recorded_only: alert.recorded_only.clone(),
-        })
-        .collect()
+/// An alert with its names in a form that can be compared: made once, it is held against ten thousand
+/// groups.
+#[derive(Debug)]
+pub struct Told<'a> {
+    alert: &'a Alert,
+    subscription: Option<String>,
+    impacts: Vec<(Vec<Service>, Vec<String>)>,
+    resources: Vec<String>,
 }
 
-/// The group that the rule's custom property names.
-#[must_use]
-pub fn named_group(alert: &Alert) -> Option<GroupName> {
-    alert.group.as_deref().map(GroupName::from)
+impl<'a> Told<'a> {
+    /// Reads the names of an alert.
+    #[must_use]
+    pub fn of(alert: &'a Alert) -> Self {
+        let regions = |impact: &Impact| {
+            let named = impact.regions.iter();
+            named.map(|name| region::programmatic(name)).collect()
+        };
+        Self {
+            alert,
+            subscription: alert.subscription.as_deref().map(str::to_ascii_lowercase),
+            impacts: alert
+                .impacts
+                .iter()
+                .map(|impact| (services_of(impact), regions(impact)))
+                .collect(),
+            resources: alert
+                .resources
+                .iter()
+                .map(|id| id.to_ascii_lowercase())
+                .collect(),
+        }
+    }
+
+    /// The sites of a group that it speaks of. The rule's custom property comes before everything else.
+    #[must_use]
+    pub fn matches(&self, spec: &GroupSpec, state: Option<&GroupState>) -> Vec<Match> {
+        self.matching(&Places::of(spec), spec, state)
+    }
+
+    fn matching(
+        &self,
+        places: &Places<'_>,
+        spec: &GroupSpec,
+        state: Option<&GroupState>,
+    ) -> Vec<Match> {
+        if let Some(group) = &self.alert.group {
+            return if group.eq_ignore_ascii_case(spec.name.as_str()) {
+                named_site(self.alert, spec, state)
+            } else {
+                Vec::new()
+            };
+        }
+        places
+            .sites
+            .iter()
+            .filter(|place| self.speaks_of(place, places))
+            .map(|place| Match {
+                site: place.site.name.clone(),
+                recorded_only: self.alert.recorded_only.clone(),
+            })
+            .collect()
+    }
+
+    fn speaks_of(&self, place: &Place<'_>, places: &Places<'_>) -> bool {
+        match self.alert.kind {
+            SignalKind::ServiceHealth => {
+                self.subscription
+                    .as_ref()
+                    .is_some_and(|named| places.subscriptions.contains(named))
+                    && self.impacts.iter().any(|(services, regions)| {
+                        regions.contains(&place.region)
+                            && services.iter().any(|one| place.services.contains(one))
+                    })
+            }
+            SignalKind::ResourceHealth | SignalKind::Metric | SignalKind::Other => place
+                .resources
+                .iter()
+                .any(|own| self.resources.iter().any(|named| is_on(named, own))),
+        }
+    }
+}
+
+/// What alerts are held against: the subscriptions, regions, services and resources of one group.
+struct Places<'a> {
+    subscriptions: Vec<String>,
+    sites: Vec<Place<'a>>,
+}
+
+struct Place<'a> {
+    site: &'a SiteSpec,
+    region: String,
+    services: Vec<Service>,
+    resources: Vec<String>,
+}
+
+impl<'a> Places<'a> {
+    fn of(spec: &'a GroupSpec) -> Self {
+        let accounts = spec.sites.iter().flat_map(|site| &site.accounts);
+        Self {
+            subscriptions: accounts.filter_map(subscription_id).collect(),
+            sites: spec
+                .sites
+                .iter()
+                .map(|site| Place {
+                    site,
+                    region: region::programmatic(&site.region),
+                    services: site.accounts.iter().filter_map(service_of).collect(),
+                    resources: site.accounts.iter().filter_map(resource_id).collect(),
+                })
+                .collect(),
+        }
+    }
 }
 
 fn named_site(alert: &Alert, spec: &GroupSpec, state: Option<&GroupState>) -> Vec<Match> {
-    let wanted = alert.site.as_deref().map(SiteName::from);
-    let site = match wanted {
-        Some(site) => site,
-        None => match state {
-            Some(state) if state.since > alert.received_at => state
-                .last_flip
-                .as_ref()
-                .map_or_else(|| state.active().clone(), |flip| flip.from.clone()),
-            Some(state) => state.active().clone(),
-            None => spec
-                .primary()
-                .map_or_else(SiteName::default, |site| site.name.clone()),
-        },
+    let site = match (&alert.site, state) {
+        (Some(wanted), _) => spec
+            .sites
+            .iter()
+            .find(|site| site.name.as_str().eq_ignore_ascii_case(wanted))
+            .map_or_else(|| SiteName::from(wanted.as_str()), |site| site.name.clone()),
+        // Raised against the site that was active when it came in, not against its successor.
+        (None, Some(state)) if state.since > alert.received_at => state
+            .last_flip
+            .as_ref()
+            .map_or_else(|| state.active().clone(), |flip| flip.from.clone()),
+        (None, Some(state)) => state.active().clone(),
+        (None, None) => spec
+            .primary()
+            .map_or_else(SiteName::default, |site| site.name.clone()),
     };
     let recorded_only = if spec.site(&site).is_none() {
         Some(format!("the group has no site {site}"))
@@ -130,56 +238,20 @@ fn named_site(alert: &Alert, spec: &GroupSpec, state: Option<&GroupState>) -> Ve
     }]
 }
 
-fn speaks_of(alert: &Alert, site: &SiteSpec) -> bool {
-    match alert.kind {
-        SignalKind::ServiceHealth => site
-            .accounts
-            .iter()
-            .any(|account| is_impacted(alert, site, account)),
-        SignalKind::ResourceHealth | SignalKind::Metric | SignalKind::Other => {
-            site.accounts.iter().any(|account| {
-                resource_id(account)
-                    .is_some_and(|own| alert.resources.iter().any(|named| is_on(named, &own)))
-            })
-        }
-    }
-}
-
-fn is_impacted(alert: &Alert, site: &SiteSpec, account: &AccountSpec) -> bool {
-    let subscription = subscription_id(account);
-    let in_subscription = match (&alert.subscription, subscription) {
-        (Some(named), Some(own)) => named.eq_ignore_ascii_case(&own),
-        (None, _) | (_, None) => false,
-    };
-    in_subscription
-        && alert
-            .impacts
-            .iter()
-            .any(|impact| names_service(impact, account) && names_region(impact, site))
-}
-
-fn names_region(impact: &Impact, site: &SiteSpec) -> bool {
-    let own = region::programmatic(&site.region);
-    impact
-        .regions
-        .iter()
-        .any(|named| region::programmatic(named) == own)
-}
-
-fn names_service(impact: &Impact, account: &AccountSpec) -> bool {
-    let service = match account {
-        AccountSpec::VideoIndexer(_) => Service::VideoIndexer,
-        AccountSpec::MediaServices(_) => Service::MediaServices,
-        AccountSpec::Http(_) => return false,
-    };
+/// Which of our services an impact names; all of them where it names every service.
+fn services_of(impact: &Impact) -> Vec<Service> {
     let name = squeezed(&impact.service);
     let id = impact.service_id.as_deref().map(squeezed);
-    let known = SERVICE_NAMES
-        .iter()
-        .find(|(owner, _)| *owner == service)
-        .map_or(&[][..], |(_, names)| *names);
     let is_all = id.is_none() && matches!(name.as_str(), "" | "all" | "allservices");
-    is_all || known.contains(&name.as_str()) || id.is_some_and(|id| known.contains(&id.as_str()))
+    SERVICE_NAMES
+        .iter()
+        .filter(|(_, names)| {
+            is_all
+                || names.contains(&name.as_str())
+                || id.as_deref().is_some_and(|id| names.contains(&id))
+        })
+        .map(|(service, _)| *service)
+        .collect()
 }
 
 /// The letters and digits of a service's name or GUID, in lower case.
@@ -190,59 +262,96 @@ fn squeezed(name: &str) -> String {
         .collect()
 }
 
-fn resource_id(account: &AccountSpec) -> Option<String> {
+fn service_of(account: &AccountSpec) -> Option<Service> {
     match account {
-        AccountSpec::VideoIndexer(spec) => Some(spec.resource_id()),
-        AccountSpec::MediaServices(spec) => Some(spec.resource_id.clone()),
+        AccountSpec::VideoIndexer(_) => Some(Service::VideoIndexer),
+        AccountSpec::MediaServices(_) => Some(Service::MediaServices),
         AccountSpec::Http(_) => None,
     }
 }
 
+fn resource_id(account: &AccountSpec) -> Option<String> {
+    let id = match account {
+        AccountSpec::VideoIndexer(spec) => spec.resource_id(),
+        AccountSpec::MediaServices(spec) => spec.resource_id.clone(),
+        AccountSpec::Http(_) => return None,
+    };
+    Some(id.to_ascii_lowercase())
+}
+
 fn subscription_id(account: &AccountSpec) -> Option<String> {
-    match account {
-        AccountSpec::VideoIndexer(spec) => Some(spec.subscription_id.clone()),
+    let id = match account {
+        AccountSpec::VideoIndexer(spec) => spec.subscription_id.as_str(),
         AccountSpec::MediaServices(spec) => {
             let mut parts = spec.resource_id.split('/').filter(|part| !part.is_empty());
             parts
                 .next()
                 .filter(|part| part.eq_ignore_ascii_case("subscriptions"))?;
-            parts.next().map(str::to_owned)
+            parts.next()?
         }
-        AccountSpec::Http(_) => None,
-    }
+        AccountSpec::Http(_) => return None,
+    };
+    Some(id.to_ascii_lowercase())
 }
 
-/// Whether a named resource is the account or a part of it. Azure does not keep the letter case of ids.
+/// Whether a named resource is the account or a part of it; both in lower case, since Azure does not keep
+/// the case of ids.
 fn is_on(named: &str, own: &str) -> bool {
-    let (named, own) = (named.to_ascii_lowercase(), own.to_ascii_lowercase());
-    named == own || named.starts_with(&format!("{own}/"))
+    named
+        .strip_prefix(own)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The signals of one group: every match of every alert, with its expiry by the group's policy. An alert
 /// that has outlived it is left out.
 #[must_use]
 pub fn signals(
-    alerts: &[Alert],
+    alerts: &[Told<'_>],
     spec: &GroupSpec,
     state: Option<&GroupState>,
     now: Timestamp,
 ) -> Vec<Signal> {
+    let places = Places::of(spec);
     alerts
         .iter()
-        .flat_map(|alert| {
-            matches(alert, spec, state)
-                .into_iter()
-                .map(move |found| signal(alert, found, spec))
+        .filter(|told| expires_at(told.alert, spec) > now)
+        .flat_map(|told| {
+            let found = told.matching(&places, spec, state);
+            found.into_iter().map(|one| signal(told.alert, one, spec))
         })
-        .filter(|signal| signal.expires_at > now)
         .collect()
 }
 
-fn signal(alert: &Alert, found: Match, spec: &GroupSpec) -> Signal {
-    let expires_at = alert
+/// One signal for each incident, for people: of several sites, or of several subscriptions that were told of
+/// the same one, what is said of the active site comes first.
+#[must_use]
+pub fn one_per_incident<'a>(signals: &'a [Signal], active: &SiteName) -> Vec<&'a Signal> {
+    let rank = |signal: &Signal| {
+        (
+            signal.stage != SignalStage::Active,
+            signal.site != *active,
+            !signal.is_evidence,
+        )
+    };
+    let mut shown: Vec<&Signal> = Vec::new();
+    for signal in signals {
+        match shown.iter_mut().find(|other| other.id == signal.id) {
+            None => shown.push(signal),
+            Some(other) if rank(signal) < rank(other) => *other = signal,
+            Some(_) => {}
+        }
+    }
+    shown
+}
+
+fn expires_at(alert: &Alert, spec: &GroupSpec) -> Timestamp {
+    alert
         .updated_at
         .checked_add(spec.policy.alert_ttl)
-        .unwrap_or(Timestamp::MAX);
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn signal(alert: &Alert, found: Match, spec: &GroupSpec) -> Signal {
     let site_region = spec.site(&found.site).map(|site| site.region.clone());
     Signal {
         id: alert.id.clone(),
@@ -256,8 +365,8 @@ fn signal(alert: &Alert, found: Match, spec: &GroupSpec) -> Signal {
             .or_else(|| alert.resources.first().cloned()),
         stage: alert.stage,
         received_at: alert.received_at,
-        expires_at,
+        expires_at: expires_at(alert, spec),
         site: found.site,
-        is_evidence: found.recorded_only.is_none(),
+        is_evidence: found.recorded_only.is_none() && spec.policy.alert != AlertPolicy::Ignore,
     }
 }

@@ -8,7 +8,7 @@ use crate::model::moves::{Cause, MoveKind};
 use crate::model::name::SiteName;
 use crate::model::order::{Order, OrderKind};
 use crate::model::policy::AlertPolicy;
-use crate::model::signal::{Signal, SignalStage};
+use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
 use crate::model::state::{GroupState, LastFlip, Phase};
 
@@ -178,9 +178,13 @@ fn read_evidence(
             .any(|signal| is_news(signal, state, now))
             .then_some(Cue::AlertDirect),
         AlertPolicy::Confirm => {
-            let round = seen.evidence.map(|evidence| evidence.newest_at);
+            // A round that was under way when the alert came may have failed by a single lost answer.
+            let round = seen
+                .evidence
+                .filter(|evidence| evidence.asked_twice && active.failed_now)
+                .map(|evidence| evidence.newest_at);
             alerts
-                .any(|signal| active.failed_now && round.is_some_and(|at| at >= signal.received_at))
+                .any(|signal| round.is_some_and(|at| at >= signal.received_at))
                 .then_some(Cue::AlertConfirmed)
         }
     };
@@ -201,12 +205,9 @@ pub(super) fn alerts<'a>(
     seen: &Observation<'a>,
     now: Timestamp,
 ) -> impl Iterator<Item = &'a Signal> {
-    seen.signals.iter().filter(move |signal| {
-        signal.is_evidence
-            && signal.stage == SignalStage::Active
-            && signal.expires_at > now
-            && signal.site == *state.active()
-    })
+    seen.signals
+        .iter()
+        .filter(move |signal| signal.expires_at > now && signal.is_against(state.active()))
 }
 
 /// Whoever moved the group to this site has seen what had arrived by then: an older alert alone does

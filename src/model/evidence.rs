@@ -45,6 +45,8 @@ pub struct AccountEvidence {
 pub struct GroupEvidence {
     /// Start of the newest round.
     pub newest_at: Timestamp,
+    /// Whether the newest round asked the accounts that failed once more.
+    pub asked_twice: bool,
     /// Start of the last round that counted.
     pub counted_at: Option<Timestamp>,
     /// Start of the first round after the last gap of more than three intervals.

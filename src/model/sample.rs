@@ -109,6 +109,8 @@ pub struct Reading {
 pub struct Round {
     /// When it began.
     pub started_at: Timestamp,
+    /// Whether accounts that failed were asked once more before it was over.
+    pub asked_twice: bool,
     /// Whether the neutral control target failed in this round; `None` where it was not asked.
     pub control_failed: Option<bool>,
     /// What each account brought.

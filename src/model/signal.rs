@@ -52,3 +52,11 @@ pub struct Signal {
     /// Whether it may move the group, or is only recorded.
     pub is_evidence: bool,
 }
+
+impl Signal {
+    /// Whether it says that this site, being the active one, fails.
+    #[must_use]
+    pub fn is_against(&self, active: &SiteName) -> bool {
+        self.is_evidence && self.stage == SignalStage::Active && self.site == *active
+    }
+}

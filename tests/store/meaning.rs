@@ -61,6 +61,7 @@ fn evidence(group: u32, accounts: u32, detail: &str) -> GroupEvidence {
     };
     GroupEvidence {
         newest_at: at(since),
+        asked_twice: group.is_multiple_of(2),
         counted_at: (!group.is_multiple_of(4)).then(|| at(since - 30)),
         unbroken_since: at(since - 86_400),
         accounts: (0..accounts).map(account).collect(),

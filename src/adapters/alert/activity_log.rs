@@ -95,8 +95,12 @@ fn service_health(event: &Value, alert: &mut Alert) {
     // The targets of a Service Health alert are subscriptions.
     alert.resources.clear();
     if let Some(tracking) = member(properties, &["trackingId"]) {
-        alert.thread.clone_from(&tracking);
+        alert.thread = tracking.clone();
         alert.id = tracking;
+    }
+    // Every subscription is told of an incident by itself, with the same tracking id.
+    if let Some(subscription) = &alert.subscription {
+        alert.thread = format!("{} {}", alert.thread, subscription.to_ascii_lowercase());
     }
     let stage = member(properties, &["stage"]).or_else(|| member(event, &["status"]));
     let stage = stage.unwrap_or_default().to_ascii_lowercase();
@@ -112,7 +116,9 @@ fn service_health(event: &Value, alert: &mut Alert) {
     alert.recorded_only = if is_test {
         Some("a test alert is no evidence".to_owned())
     } else if incident.eq_ignore_ascii_case("incident") {
-        None
+        let goes_on =
+            alert.stage == SignalStage::Resolved || matches!(stage.as_str(), "" | "active");
+        (!goes_on).then(|| format!("an incident of stage {stage} is no evidence"))
     } else {
         Some(format!(
             "a Service Health event of type {} is no evidence",

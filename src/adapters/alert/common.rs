@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::activity_log::{Envelope, from_event, targets};
-use super::fields::{find, member, time};
+use super::fields::{find, member, subscription_of, time};
 use crate::model::alert::Alert;
 use crate::model::signal::{SignalKind, SignalStage};
 
@@ -14,8 +14,9 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
         .filter(|found| found.is_object())?;
     let nothing = Value::Null;
     let context = value.pointer("/data/alertContext").unwrap_or(&nothing);
-    let id = member(essentials, &["alertId", "originAlertId"])?;
-    let (resources, subscription) = targets(find(essentials, &["alertTargetIDs"]));
+    let id = member(essentials, &["alertId", "originAlertId", "alertRule"])?;
+    let (resources, targeted) = targets(find(essentials, &["alertTargetIDs"]));
+    let subscription = targeted.or_else(|| subscription_of(&id));
     let service = member(essentials, &["monitoringService"]).unwrap_or_default();
     let group = custom(value, context, "understudyGroup");
     let site = custom(value, context, "understudySite");

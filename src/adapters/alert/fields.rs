@@ -5,8 +5,8 @@ use serde_json::Value;
 
 /// A longer text than this is cut: ids, names and regions are short.
 const TEXT_LIMIT: usize = 300;
-/// More entries than this are not read from one list.
-const LIST_LIMIT: usize = 64;
+/// More entries than this are not read from one list: an outage of a region names all its services.
+const LIST_LIMIT: usize = 1_000;
 
 /// The text at this JSON pointer; a number is read as its text, a blank one as none.
 pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {

@@ -30,6 +30,7 @@ pub enum AlertError {
 /// # Errors
 /// When the body is no JSON, or its schema is not Azure Monitor's.
 pub fn read(body: &[u8], now: Timestamp) -> Result<Alert, AlertError> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let value: Value =
         serde_json::from_slice(body).map_err(|error| AlertError::NotJson(error.to_string()))?;
     let schema = fields::text(&value, "/schemaId").unwrap_or_default();
@@ -54,8 +55,15 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<Alert, AlertError> {
     })
 }
 
-/// A clock that runs ahead must not make an alert outrank every later one.
+/// A clock that runs ahead must not make an alert outrank every later one. Two rules that tell of the same
+/// thing, and name different groups, are two threads.
 fn settle(mut alert: Alert, now: Timestamp) -> Alert {
     alert.event_at = alert.event_at.min(now);
+    if let Some(group) = &alert.group {
+        let site = alert.site.as_deref().unwrap_or_default();
+        alert.thread = format!("{} for {group} {site}", alert.thread)
+            .trim_end()
+            .to_ascii_lowercase();
+    }
     alert
 }

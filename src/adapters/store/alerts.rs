@@ -1,12 +1,14 @@
 //! Rows of alerts: one per thread of messages, named by it.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::codec::{
     LAYOUT, LAYOUT_PROPERTY, check_layout, insert_parts, join_parts, object, to_json,
 };
-use super::rows::{Properties, Row, RowError, Write, Written};
+use super::rows::{Properties, Row, Write, Written};
 use super::{Store, StoreError, keys};
 use crate::model::alert::Alert;
 
@@ -18,6 +20,11 @@ const ALERT_PARTS: usize = 10;
 const NAMED: usize = 16;
 /// At most this many outlived rows are removed in one transaction (the limit of Table Storage).
 const REMOVED_AT_ONCE: usize = 100;
+/// At most this many such transactions are made in one tick.
+const REMOVALS: usize = 5;
+/// A write that failed this fast is sent once more, after a look that it was not applied; after a slow
+/// failure there is no time left to answer in.
+const SEND_AGAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// An alert as read.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +35,17 @@ pub struct AlertRow {
     pub key: String,
     /// Its version in the store.
     pub etag: String,
+}
+
+/// What stands in the store after an alert was taken in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kept {
+    /// The message was news; this is what was made of it.
+    News(Alert),
+    /// The message was a repeat, or older than this.
+    Known(Alert),
+    /// Nothing was known of its thread, and nothing was to be kept.
+    Nothing,
 }
 
 pub(super) fn decode(row: &Row) -> Result<AlertRow, String> {
@@ -53,6 +71,9 @@ fn encode(alert: &Alert) -> Result<Properties, StoreError> {
     if !insert_parts(&mut properties, "alert", &to_json(alert)?, ALERT_PARTS) {
         let mut short = alert.clone();
         short.impacts.truncate(NAMED);
+        for impact in &mut short.impacts {
+            impact.regions.truncate(NAMED);
+        }
         short.resources.truncate(NAMED);
         insert_parts(&mut properties, "alert", &to_json(&short)?, ALERT_PARTS);
     }
@@ -61,7 +82,7 @@ fn encode(alert: &Alert) -> Result<Properties, StoreError> {
 
 impl Store {
     /// Keeps an alert. `newer` says what to write in view of what is known of its thread; `None` means that
-    /// the message is a repeat, and nothing is written.
+    /// there is nothing to write.
     ///
     /// # Errors
     /// When the store cannot be reached, so that whoever sent the alert must send it again.
@@ -69,10 +90,11 @@ impl Store {
         &self,
         alert: &Alert,
         newer: impl Fn(Option<&Alert>, &Alert) -> Option<Alert> + Send + Sync,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Kept, StoreError> {
         let key = keys::alert(&alert.thread);
-        let mut unresolved: Option<RowError> = None;
-        for _ in 0..TRIES {
+        let began = Instant::now();
+        let mut ours: Option<Alert> = None;
+        for attempt in 0..TRIES {
             let row = self.rows.get(&key).await?;
             let known = match row.as_ref().map(decode) {
                 Some(Err(problem)) if row.as_ref().is_some_and(super::codec::is_newer) => {
@@ -82,13 +104,13 @@ impl Store {
                 None | Some(Err(_)) => None,
                 Some(Ok(found)) => Some(found.alert),
             };
-            // A write whose fate was not known has landed if the row now says at least as much as ours.
-            let Some(next) = newer(known.as_ref(), alert) else {
-                return Ok(());
-            };
-            if let Some(error) = unresolved {
-                return Err(error.into());
+            // A write whose fate was not known has landed if the row says now what we meant to write.
+            if ours.is_some() && known == ours {
+                return Ok(known.map_or(Kept::Nothing, Kept::News));
             }
+            let Some(next) = newer(known.as_ref(), alert) else {
+                return Ok(known.map_or(Kept::Nothing, Kept::Known));
+            };
             let properties = encode(&next)?;
             let write = match row {
                 None => Write::Insert {
@@ -102,14 +124,27 @@ impl Store {
                 },
             };
             match self.rows.transact(vec![write]).await {
-                Ok(Written::Applied(_)) => return Ok(()),
-                Ok(Written::Conflict) => {}
-                Err(error) => unresolved = Some(error),
+                Ok(Written::Applied(_)) => return Ok(Kept::News(next)),
+                Ok(Written::Conflict) => pause(attempt).await,
+                Err(error) if ours.is_some() || began.elapsed() > SEND_AGAIN_WITHIN => {
+                    return self.fate_of_alert(&key, &next).await?.ok_or(error.into());
+                }
+                Err(_) => {}
             }
+            ours = Some(next);
         }
         Err(StoreError::Unavailable(format!(
             "the row {key} was written by others {TRIES} times in a row"
         )))
+    }
+
+    /// Whether a write that got no answer was applied.
+    async fn fate_of_alert(&self, key: &str, ours: &Alert) -> Result<Option<Kept>, StoreError> {
+        let row = self.rows.get(key).await?;
+        let found = row.as_ref().and_then(|row| decode(row).ok());
+        Ok(found
+            .filter(|found| found.alert == *ours)
+            .map(|found| Kept::News(found.alert)))
     }
 
     /// Every alert that is kept.
@@ -131,18 +166,23 @@ impl Store {
         alerts: &[AlertRow],
         before: Timestamp,
     ) -> Result<(), StoreError> {
-        let outlived: Vec<Write> = alerts
+        let outlived: Vec<&AlertRow> = alerts
             .iter()
             .filter(|row| row.alert.updated_at < before)
-            .take(REMOVED_AT_ONCE)
-            .map(|row| Write::Delete {
+            .collect();
+        for rows in outlived.chunks(REMOVED_AT_ONCE).take(REMOVALS) {
+            let removed = rows.iter().map(|row| Write::Delete {
                 key: row.key.clone(),
                 etag: row.etag.clone(),
-            })
-            .collect();
-        if !outlived.is_empty() {
-            self.rows.transact(outlived).await?;
+            });
+            self.rows.transact(removed.collect()).await?;
         }
         Ok(())
     }
+}
+
+/// Spreads messages of one thread that collide: up to 20 ms more with each try.
+async fn pause(attempt: u32) {
+    let limit = 20_u64.saturating_mul(u64::from(attempt) + 1);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..limit))).await;
 }

@@ -86,8 +86,10 @@ pub struct RowProblem {
 }
 
 /// Everything a tick reads, in one range scan that touches no history.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
+    /// When it was asked for: what was written since may be missing.
+    pub asked_at: tokio::time::Instant,
     /// The groups' rows.
     pub groups: std::collections::BTreeMap<GroupName, GroupRow>,
     /// The alerts.
@@ -168,7 +170,13 @@ impl Store {
     /// When the store cannot be reached or refuses us. Rows that cannot be read are no error.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let (from, to) = keys::state_range();
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot {
+            asked_at: tokio::time::Instant::now(),
+            groups: std::collections::BTreeMap::new(),
+            alerts: Vec::new(),
+            heartbeats: Vec::new(),
+            problems: Vec::new(),
+        };
         for row in self.rows.scan(from, to).await? {
             match decode(&row) {
                 Ok(Decoded::Group(group, row)) => {

@@ -33,7 +33,7 @@ struct Packed(Vec<String>, Vec<(String, PackedGroup)>);
 
 /// Newest, counted and unbroken (milliseconds, the latter two relative), and the accounts.
 #[derive(Serialize, Deserialize)]
-struct PackedGroup(i64, Option<i64>, i64, Vec<PackedAccount>);
+struct PackedGroup(i64, bool, Option<i64>, i64, Vec<PackedAccount>);
 
 /// One account; times relative to the group's newest round.
 #[derive(Serialize, Deserialize)]
@@ -149,6 +149,7 @@ fn pack_group(group: &GroupEvidence, detail_limit: usize, texts: &mut Texts) -> 
         .collect();
     PackedGroup(
         base,
+        group.asked_twice,
         group.counted_at.map(ago),
         ago(group.unbroken_since),
         accounts,
@@ -156,7 +157,7 @@ fn pack_group(group: &GroupEvidence, detail_limit: usize, texts: &mut Texts) -> 
 }
 
 fn unpack_group(packed: PackedGroup, texts: &[String]) -> Result<GroupEvidence, String> {
-    let PackedGroup(base, counted, unbroken, accounts) = packed;
+    let PackedGroup(base, asked_twice, counted, unbroken, accounts) = packed;
     let at = |ago: i64| {
         Timestamp::from_millisecond(base.saturating_sub(ago)).map_err(|error| error.to_string())
     };
@@ -166,6 +167,7 @@ fn unpack_group(packed: PackedGroup, texts: &[String]) -> Result<GroupEvidence, 
         .collect::<Result<_, String>>()?;
     Ok(GroupEvidence {
         newest_at: at(0)?,
+        asked_twice,
         counted_at: counted.map(at).transpose()?,
         unbroken_since: at(unbroken)?,
         accounts,
