@@ -18,11 +18,28 @@ const IDLE_LIMIT: Duration = Duration::from_secs(4);
 /// Loopback, and the link-local addresses of the platform's own services.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16";
 
-/// A client that follows no redirects and keeps connections. Each request sets its own total time limit.
+/// A client that follows no redirects and keeps connections. Each request sets its own total time limit. On a
+/// machine without CA certificates it trusts nobody, so that what needs no TLS works all the same.
 ///
 /// # Errors
-/// When TLS cannot be set up, which is a machine without CA certificates.
+/// When TLS cannot be set up.
 pub fn client() -> Result<reqwest::Client, String> {
+    builder().build().or_else(|error| {
+        tracing::warn!(
+            "no CA certificates could be read ({}): every https:// request will fail",
+            causes(&error)
+                .last()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        );
+        builder()
+            .tls_certs_only(std::iter::empty())
+            .build()
+            .map_err(|error| format!("TLS could not be set up: {error}"))
+    })
+}
+
+fn builder() -> reqwest::ClientBuilder {
     proxies()
         .into_iter()
         .fold(
@@ -33,10 +50,6 @@ pub fn client() -> Result<reqwest::Client, String> {
         .connect_timeout(CONNECT_LIMIT)
         .pool_idle_timeout(IDLE_LIMIT)
         .user_agent(concat!("understudy/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| {
-            format!("TLS could not be set up ({error}): does this machine have CA certificates?")
-        })
 }
 
 /// The proxies that the environment names, for everything but this machine and its platform: the identity

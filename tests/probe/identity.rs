@@ -128,6 +128,7 @@ async fn failure_and_refusal_are_told_apart() {
         (Reply::text(401, ""), "refused"),
         (Reply::text(403, ""), "refused"),
         (Reply::text(404, ""), "refused"),
+        (Reply::text(302, ""), "unavailable"),
         (Reply::text(429, ""), "unavailable"),
         (Reply::text(500, ""), "unavailable"),
         (Reply::text(200, "<html>"), "unavailable"),

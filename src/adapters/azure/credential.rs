@@ -25,6 +25,7 @@ use url::Url;
 
 use super::identity::IdentityError;
 use super::keeper::Token;
+use super::token_body::as_documented;
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;
 
@@ -332,7 +333,7 @@ impl Wire {
         let reason = plain(&reason(body), &self.source.secrets());
         let colon = if reason.is_empty() { "" } else { ": " };
         match status {
-            408 | 410 | 429 | 500.. => {
+            300..400 | 408 | 410 | 429 | 500.. => {
                 IdentityError::Unavailable(format!("{what} answered {status}{colon}{reason}"))
             }
             _ => IdentityError::Refused(format!(
@@ -363,12 +364,23 @@ impl HttpClient for Wire {
         };
         let status = response.status();
         if status.is_success() {
-            return Ok(response);
+            return match self.source {
+                Source::Managed { .. } => documented(response).await,
+                _ => Ok(response),
+            };
         }
         let body = response.into_body().collect().await.unwrap_or_default();
         let looked_at = body.get(..REASON_LIMIT.min(body.len())).unwrap_or_default();
         Err(self.fail(self.judge(u16::from(status), looked_at)))
     }
+}
+
+/// An identity endpoint's answer in the shape that `azure_identity` reads; as it came where it holds no token.
+async fn documented(response: AsyncRawResponse) -> azure_core::Result<AsyncRawResponse> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.into_body().collect().await?;
+    let body = as_documented(&body, Timestamp::now()).map_or(body, Into::into);
+    Ok(AsyncRawResponse::from_bytes(status, headers, body))
 }
 
 /// The reason that an identity endpoint or Entra ID gives, without its trace ids on further lines.

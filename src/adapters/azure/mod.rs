@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | this deployment's own tokens, one per audience | `identity` |
 //! | how they are fetched: managed identity, client secret, Azure CLI | `credential` |
+//! | the shapes in which an identity endpoint answers | `token_body` |
 //! | how any token is kept: to its expiry, renewed early, fetched once for all who ask | `keeper` |
 //! | ARM: minting an account's token, reading an account | `arm` |
 //! | a Video Indexer account's own token | `account_token` |
@@ -15,3 +16,4 @@ pub mod credential;
 pub mod identity;
 pub mod keeper;
 pub mod pace;
+pub mod token_body;
