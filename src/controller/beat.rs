@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Controller, now};
 use crate::adapters::store::heartbeat::{Heartbeat, HeartbeatRow};
@@ -15,6 +15,10 @@ use crate::model::sample::Round;
 
 /// Losing this often in a row means that something else is wrong.
 const TRIES: u32 = 12;
+
+/// Evidence of groups that this process does not know is kept this long: another version of the
+/// configuration at work beside this one, during a rollout or for good, may count on it.
+const OTHERS_KEPT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a sweep adds to the heartbeat beside its rounds.
 #[derive(Debug, Clone, Default)]
@@ -66,10 +70,21 @@ impl Controller {
                 }
             }
         }
-        Err(StoreError::Unavailable(format!(
-            "the heartbeat of {} was written by others {TRIES} times in a row",
-            self.deployment.vantage
-        )))
+        // A lost race is no fault: whoever won has just seen the same groups.
+        before
+            .map(|row| {
+                self.memory.keep_heartbeat(&row);
+                Folded {
+                    row,
+                    counted: false,
+                }
+            })
+            .ok_or_else(|| {
+                StoreError::Unavailable(format!(
+                    "the heartbeat of {} was written and removed by others {TRIES} times in a row",
+                    self.deployment.vantage
+                ))
+            })
     }
 
     fn folded(
@@ -105,8 +120,10 @@ impl Controller {
             next.evidence.insert(group.clone(), folded);
         }
         if let Some(began_at) = sweep.began_at {
-            next.evidence
-                .retain(|group, _| self.deployment.groups.contains_key(group));
+            next.evidence.retain(|group, seen| {
+                self.deployment.groups.contains_key(group)
+                    || ended_at.duration_since(seen.newest_at) < OTHERS_KEPT_FOR
+            });
             next.began_at = began_at;
             next.ended_at = ended_at;
             next.not_covered_count = sweep.not_covered.len();

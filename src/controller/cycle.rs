@@ -1,8 +1,11 @@
 //! One group through decide, commit, act. The timer, an order and the outcome of our own steps all
 //! come through here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::time::Instant;
 
 use super::{Controller, now};
 use crate::adapters::activation;
@@ -27,8 +30,24 @@ pub struct Storm {
 }
 
 impl Storm {
+    /// The count of these records.
+    pub fn of(controller: &Controller, groups: &BTreeMap<GroupName, GroupRow>) -> Self {
+        let storm = Self::default();
+        for (group, row) in groups {
+            storm.add(&row.state, controller.spec(group));
+        }
+        storm
+    }
+
+    /// More than any limit allows.
+    pub fn crowded() -> Self {
+        Self {
+            moving: AtomicU32::new(u32::MAX / 2),
+        }
+    }
+
     /// Counts one group's record.
-    pub fn add(&self, state: &GroupState, spec: Option<&Arc<GroupSpec>>) {
+    fn add(&self, state: &GroupState, spec: Option<&Arc<GroupSpec>>) {
         if takes_place(state, spec.map(AsRef::as_ref)) {
             self.moving.fetch_add(1, Ordering::Relaxed);
         }
@@ -76,6 +95,8 @@ pub struct Asked<'a> {
     pub evidence: Option<&'a GroupEvidence>,
     /// The signals that match it.
     pub signals: &'a [Signal],
+    /// Whether they were read together with the record.
+    pub signals_are_current: bool,
     /// A person's order.
     pub order: Option<&'a Order>,
     /// What became of our own steps.
@@ -101,6 +122,7 @@ impl Controller {
         let seen = Observation {
             evidence: asked.evidence,
             signals: asked.signals,
+            signals_are_current: asked.signals_are_current,
             order: asked.order,
             reports: asked.reports,
             moving_elsewhere: asked.storm.elsewhere(state, asked.spec),
@@ -120,13 +142,17 @@ impl Controller {
         initial: GroupState,
         asked: &Asked<'_>,
     ) -> Result<Cycled, StoreError> {
-        let group = &asked.spec.name;
+        let spec = asked.spec;
+        let group = &spec.name;
+        let storm = asked.storm;
         let is_dry = asked.order.is_some_and(|order| order.dry_run);
         let mut row = row;
         let mut order = asked.order.cloned();
+        let mut signals_are_current = asked.signals_are_current;
         for _ in 0..TRIES {
             let asked = Asked {
                 order: order.as_ref(),
+                signals_are_current,
                 ..*asked
             };
             let state = row.as_ref().map_or(&initial, |row| &row.state);
@@ -135,14 +161,15 @@ impl Controller {
             if is_dry || !changes {
                 return Ok(Cycled { decision, row });
             }
+            let asked_at = Instant::now();
             let written = self
                 .store
                 .commit(group, row.as_ref(), &decision.next, &decision.history)
                 .await?;
             match written {
                 Commit::Done(written) => {
-                    asked.storm.follow(state, &decision.next, asked.spec);
-                    self.memory.keep(group, &written.state);
+                    storm.follow(state, &decision.next, spec);
+                    self.memory.keep(group, &written.state, asked_at);
                     report(group, &decision);
                     return Ok(Cycled {
                         decision,
@@ -157,7 +184,13 @@ impl Controller {
                     {
                         order.to.get_or_insert_with(|| begun.to.clone());
                     }
-                    row = self.store.group(group).await?;
+                    let there = self.store.group(group).await?;
+                    if let Some(there) = &there {
+                        // A move that others began takes its place as well.
+                        storm.follow(state, &there.state, spec);
+                    }
+                    row = there;
+                    signals_are_current = false;
                 }
             }
         }
@@ -177,7 +210,8 @@ impl Controller {
         signals: &[Signal],
         decision: Decision,
     ) -> Result<(), StoreError> {
-        let storm = Storm::default();
+        // How many others move is not known here, so a move with steps waits for the next tick.
+        let storm = Storm::crowded();
         let mut decision = decision;
         while !decision.claims.is_empty() {
             let reports = self.act(spec, &decision).await;
@@ -187,6 +221,7 @@ impl Controller {
                 spec,
                 evidence: heartbeat.as_ref().and_then(|row| row.of(&spec.name)),
                 signals,
+                signals_are_current: false,
                 order: None,
                 reports: &reports,
                 storm: &storm,

@@ -13,13 +13,16 @@ use super::rows::starting_state;
 use super::{Controller, GroupError, now};
 use crate::adapters::store::alerts::AlertRow;
 use crate::adapters::store::heartbeat::HeartbeatRow;
+use crate::adapters::store::rows::CALL_LIMIT_SECONDS;
 use crate::adapters::store::{Snapshot, StoreError};
 use crate::model::alert::Alert;
-use crate::model::name::{GroupName, SiteName, Vantage};
+use crate::model::name::{GroupName, Vantage};
 use crate::model::state::GroupState;
 
 /// An answer this young is given without asking the store.
 pub const FRESH_FOR: Duration = Duration::from_secs(2);
+/// A read of one group takes no longer.
+const SLOWEST_READ: Duration = Duration::from_secs(CALL_LIMIT_SECONDS);
 /// A lookup that knows an older answer waits this long for the store before it gives that.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A lookup that knows nothing waits this long; it must end within ten seconds.
@@ -47,7 +50,10 @@ pub struct Lookup {
 struct Known {
     state: Arc<GroupState>,
     as_of: Timestamp,
-    read_at: Instant,
+    /// When the store was asked: from then on what it said may have changed. A scan may take long.
+    asked_at: Instant,
+    /// When its answer was there.
+    learned_at: Instant,
     /// Whether the group has a row; without one its starting state must not move with the clock.
     has_row: bool,
 }
@@ -69,16 +75,16 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Remembers a record that was just written or read.
-    pub fn keep(&self, group: &GroupName, state: &GroupState) {
-        self.put(group, state.clone(), true);
+    /// Remembers a record that was written, or read by a question asked at `asked_at`.
+    pub fn keep(&self, group: &GroupName, state: &GroupState, asked_at: Instant) {
+        self.put(group, state.clone(), true, asked_at);
         self.changed.notify_waiters();
     }
 
     /// Remembers everything a scan brought.
     pub fn keep_snapshot(&self, snapshot: &Snapshot, vantage: &Vantage) {
         for (group, row) in &snapshot.groups {
-            self.put(group, row.state.clone(), true);
+            self.put(group, row.state.clone(), true, snapshot.asked_at);
         }
         if let Some(row) = snapshot.heartbeat(vantage) {
             self.keep_heartbeat(row);
@@ -121,14 +127,25 @@ impl Memory {
         *locked(&self.alerts) = None;
     }
 
-    fn put(&self, group: &GroupName, state: GroupState, has_row: bool) {
+    /// A question that was asked before what is known was learned may bring an older answer: a
+    /// generation that was shown never falls again.
+    fn put(&self, group: &GroupName, state: GroupState, has_row: bool, asked_at: Instant) {
+        let mut all = locked(&self.known);
+        let age = |state: &GroupState| (state.generation, state.revision);
+        let is_overtaken = all
+            .get(group)
+            .is_some_and(|known| known.learned_at > asked_at && age(&known.state) > age(&state));
+        if is_overtaken {
+            return;
+        }
         let known = Known {
             state: Arc::new(state),
-            as_of: now(),
-            read_at: Instant::now(),
+            as_of: before_now(asked_at.elapsed()),
+            asked_at,
+            learned_at: Instant::now(),
             has_row,
         };
-        locked(&self.known).insert(group.clone(), known);
+        all.insert(group.clone(), known);
     }
 
     fn note_read(&self, error: Option<&StoreError>) {
@@ -146,18 +163,38 @@ impl Memory {
         locked(&self.known).get(group).cloned()
     }
 
-    /// The site that was active when the group was last read.
-    pub fn active(&self, group: &GroupName) -> Option<SiteName> {
-        self.get(group).map(|known| known.state.active().clone())
+    /// The group's record, if it was read less than `age` ago.
+    pub fn state(&self, group: &GroupName, age: Duration) -> Option<Arc<GroupState>> {
+        self.get(group)
+            .filter(|known| known.asked_at.elapsed() < age)
+            .map(|known| known.state)
+    }
+
+    /// How a group without a row was shown before: its start must not move with the clock.
+    pub fn starting(&self, group: &GroupName) -> Option<GroupState> {
+        self.get(group)
+            .filter(|known| !known.has_row)
+            .map(|known| known.state.as_ref().clone())
     }
 
     fn forget(&self, group: &GroupName) {
         locked(&self.known).remove(group);
+        // Where the configuration cannot be read any name may be asked for: none is remembered for it.
+        locked(&self.reading).remove(group);
     }
 
     fn turn(&self, group: &GroupName) -> Turn {
         Arc::clone(locked(&self.reading).entry(group.clone()).or_default())
     }
+}
+
+/// The time, this long ago.
+fn before_now(age: Duration) -> Timestamp {
+    let now = now();
+    i64::try_from(age.as_millis())
+        .ok()
+        .and_then(|age| now.checked_sub(jiff::SignedDuration::from_millis(age)).ok())
+        .unwrap_or(now)
 }
 
 /// A poisoned lock holds nothing worse than an old answer.
@@ -190,7 +227,7 @@ impl Controller {
         }
         let known = self.memory.get(group);
         let suffices = |known: &Known| {
-            known.read_at.elapsed() < FRESH_FOR
+            known.asked_at.elapsed() < FRESH_FOR
                 && at_least.is_none_or(|least| known.state.generation >= least)
         };
         if let Some(known) = known.as_ref().filter(|known| suffices(known)) {
@@ -259,12 +296,15 @@ impl Controller {
             return Err(error.clone());
         }
         let read_meanwhile = self.memory.get(&group).filter(|known| {
-            known.read_at.elapsed() < FRESH_FOR
+            // One slow read serves all that waited for it.
+            let is_shared = known.learned_at >= asked_at && known.asked_at.elapsed() < SLOWEST_READ;
+            (is_shared || known.asked_at.elapsed() < FRESH_FOR)
                 && at_least.is_none_or(|least| known.state.generation >= least)
         });
         if read_meanwhile.is_some() {
             return Ok(read_meanwhile);
         }
+        let reading_since = Instant::now();
         let read = self.read(&group).await;
         self.memory.note_read(read.as_ref().err());
         *last_failure = read
@@ -272,7 +312,7 @@ impl Controller {
             .err()
             .map(|error| (Instant::now(), error.clone()));
         if let Some((state, has_row)) = read? {
-            self.memory.put(&group, state, has_row);
+            self.memory.put(&group, state, has_row, reading_since);
             self.memory.changed.notify_waiters();
         } else {
             self.memory.forget(&group);
@@ -292,8 +332,8 @@ impl Controller {
         let Some(spec) = self.spec(group) else {
             return Ok(None);
         };
-        if let Some(known) = self.memory.get(group).filter(|known| !known.has_row) {
-            return Ok(Some((known.state.as_ref().clone(), false)));
+        if let Some(state) = self.memory.starting(group) {
+            return Ok(Some((state, false)));
         }
         let newest = self.store.newest_entry(group).await?;
         Ok(Some((starting_state(spec, newest.as_ref()), false)))
@@ -306,5 +346,49 @@ fn answer(known: &Known, stale: bool) -> Lookup {
         as_of: known.as_of,
         stale,
         has_row: known.has_row,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::answer::{Answer, AnswerAccounts};
+
+    fn record(generation: u64) -> GroupState {
+        let answer = Answer {
+            site: "west".into(),
+            region: "westeurope".to_owned(),
+            accounts: AnswerAccounts::default(),
+        };
+        let mut state = GroupState::new(answer, now());
+        state.generation = generation;
+        state
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_its_question() {
+        let memory = Memory::default();
+        let group = GroupName::from("contoso");
+        let long_ago = Instant::now().checked_sub(FRESH_FOR * 2).unwrap();
+        memory.keep(&group, &record(1), long_ago);
+        let known = memory.get(&group).unwrap();
+        assert!(known.asked_at.elapsed() > FRESH_FOR);
+        let age = now().duration_since(known.as_of);
+        assert!(age >= jiff::SignedDuration::from_secs(3), "{age}");
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_by_a_write_does_not_bring_back_the_older_generation() {
+        let memory = Memory::default();
+        let group = GroupName::from("contoso");
+        let shown = || memory.get(&group).unwrap().state.generation;
+        let before_the_move = Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
+        memory.keep(&group, &record(7), Instant::now());
+        memory.keep(&group, &record(6), before_the_move);
+        assert_eq!(shown(), 7);
+        std::thread::sleep(Duration::from_millis(1));
+        memory.keep(&group, &record(0), Instant::now());
+        assert_eq!(shown(), 0, "what the store says now is what is shown");
     }
 }

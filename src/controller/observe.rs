@@ -45,6 +45,7 @@ impl Controller {
             .await;
         let mut round = Round {
             started_at,
+            asked_twice: confirm,
             control_failed: None,
             readings: readings.into_iter().collect(),
         };

@@ -47,6 +47,8 @@ pub enum OrderAnswer {
         moving: Option<Box<Move>>,
         /// The hold that would have refused it.
         hold: Option<Hold>,
+        /// The hold that force would have overridden.
+        overridden: Option<Hold>,
     },
 }
 
@@ -100,13 +102,18 @@ impl Controller {
                 generation: initial.generation,
             });
         }
-        let evidence = self.fresh_evidence(&spec, order).await?;
         let signals = self.signals_of(&spec, &initial).await?;
+        // A round that comes after an alert may confirm it, so it must not be a blip here either.
+        let confirm = signals
+            .iter()
+            .any(|signal| signal.is_against(initial.active()));
+        let evidence = self.fresh_evidence(&spec, order, confirm).await?;
         let storm = Storm::default();
         let asked = Asked {
             spec: &spec,
             evidence: evidence.as_ref(),
             signals: &signals,
+            signals_are_current: false,
             order: Some(order),
             reports: &[],
             storm: &storm,
@@ -152,7 +159,16 @@ impl Controller {
         evidence: Option<GroupEvidence>,
         signals: Vec<Signal>,
     ) -> Box<GroupView> {
-        Box::new(view::of(self, spec, state, evidence, signals, now()))
+        let storm = Storm::default();
+        Box::new(view::of(
+            self,
+            spec,
+            state,
+            evidence,
+            signals,
+            &storm,
+            now(),
+        ))
     }
 
     /// The evidence for an order: an order that asks for a move and finds the newest round older than
@@ -161,17 +177,26 @@ impl Controller {
         &self,
         spec: &Arc<GroupSpec>,
         order: &Order,
+        confirm: bool,
     ) -> Result<Option<GroupEvidence>, StoreError> {
         let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
         let known = evidence_of(heartbeat.as_ref(), spec);
-        let is_fresh = known
-            .as_ref()
-            .is_some_and(|seen| now().duration_since(seen.newest_at) <= spec.policy.probe_interval);
+        let is_fresh = known.as_ref().is_some_and(|seen| {
+            // One from ahead comes from a clock that has been wrong; an account that is new in the
+            // configuration has not been seen at all.
+            let age = now().duration_since(seen.newest_at);
+            age.abs() <= spec.policy.probe_interval
+                && spec
+                    .sites
+                    .iter()
+                    .flat_map(|site| site.probed())
+                    .all(|key| seen.accounts.contains_key(&key))
+        });
         if is_fresh || !order.kind.is_move() {
             return Ok(known);
         }
         let control = Control::default();
-        let round = self.round(spec, &control, false);
+        let round = self.round(spec, &control, confirm);
         let Ok(round) = tokio::time::timeout(ROUND_LIMIT, round).await else {
             return Ok(known);
         };
@@ -202,12 +227,16 @@ fn evidence_of(heartbeat: Option<&HeartbeatRow>, spec: &GroupSpec) -> Option<Gro
 }
 
 fn would(decision: crate::decision::Decision) -> OrderAnswer {
-    let hold = match decision.ruling {
-        Ruling::Refused(hold) => Some(hold),
-        Ruling::Done | Ruling::Running | Ruling::GenerationMismatch => None,
+    let (hold, overridden) = match decision.ruling {
+        Ruling::Refused(hold) => (Some(hold), None),
+        Ruling::Done | Ruling::Running | Ruling::GenerationMismatch => {
+            let mut holds = decision.history.into_iter().filter_map(|entry| entry.hold);
+            (None, holds.next())
+        }
     };
     OrderAnswer::Would {
         moving: decision.begun.map(Box::new),
         hold,
+        overridden,
     }
 }

@@ -13,6 +13,35 @@ use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 
 impl Controller {
+    /// The groups that have no row, not even one that cannot be read.
+    fn missing(&self, snapshot: &Snapshot) -> Vec<&Arc<GroupSpec>> {
+        self.deployment
+            .groups
+            .values()
+            .filter(|spec| {
+                !snapshot.groups.contains_key(&spec.name) && snapshot.problem(&spec.name).is_none()
+            })
+            .collect()
+    }
+
+    /// The same, each with the newest entry of its history; those whose history cannot be read are left
+    /// out, since nothing can be said of them.
+    pub(super) async fn without_row(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<(&Arc<GroupSpec>, Option<HistoryEntry>)>, StoreError> {
+        let missing = self.missing(snapshot);
+        let names: Vec<GroupName> = missing.iter().map(|spec| spec.name.clone()).collect();
+        let mut histories = self.store.newest_entries(&names).await?;
+        Ok(missing
+            .into_iter()
+            .filter_map(|spec| {
+                let newest = histories.remove(&spec.name).transpose().ok()?;
+                Some((spec, newest))
+            })
+            .collect())
+    }
+
     /// Makes the rows that are missing: the primary for a group that is new, its last known state for
     /// one whose row has vanished.
     pub(super) async fn make_rows(
@@ -20,14 +49,7 @@ impl Controller {
         snapshot: &mut Snapshot,
         report: &mut TickReport,
     ) -> Result<(), StoreError> {
-        let missing: Vec<&Arc<GroupSpec>> = self
-            .deployment
-            .groups
-            .values()
-            .filter(|spec| {
-                !snapshot.groups.contains_key(&spec.name) && snapshot.problem(&spec.name).is_none()
-            })
-            .collect();
+        let missing = self.missing(snapshot);
         let names: Vec<GroupName> = missing.iter().map(|spec| spec.name.clone()).collect();
         let mut histories = self.store.newest_entries(&names).await?;
         let mut making = Vec::new();

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::beat::Sweep;
-use super::cycle::{Asked, Storm};
+use super::cycle::{Asked, Cycled, Storm};
 use super::observe::Control;
 use super::{Controller, now};
 use crate::adapters::store::StoreError;
@@ -21,7 +20,7 @@ use crate::decision::{Decision, evidence};
 use crate::model::evidence::GroupEvidence;
 use crate::model::name::GroupName;
 use crate::model::sample::Round;
-use crate::model::signal::{Signal, SignalStage};
+use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
 
 /// A tick ends itself by now; the host would kill the process at `functionTimeout` (two minutes),
@@ -29,6 +28,10 @@ use crate::model::spec::GroupSpec;
 pub const TICK_LIMIT: Duration = Duration::from_secs(90);
 /// What has come in by now is folded and decided on, while slower groups are still being probed.
 const WAVE: Duration = Duration::from_secs(12);
+/// A wave is no shorter than this, so that a quiet sweep of many groups is one.
+const WAVE_LEAST: Duration = Duration::from_secs(2);
+/// A tick that is still reading or committing by now gives up; what is not written is decided by the next.
+const TICK_GIVEN_UP: Duration = Duration::from_secs(110);
 /// Commits under way at once.
 pub(super) const COMMITS_AT_ONCE: usize = 32;
 
@@ -50,7 +53,7 @@ pub struct TickReport {
 pub(super) enum Scope {
     /// All of them, as the timer asks.
     Everything,
-    /// Those for whose active site an alert is going on, at once.
+    /// Those that any alert speaks of, at once; probed are those for whose active site one is going on.
     Alerted,
 }
 
@@ -65,7 +68,15 @@ impl Controller {
         let Ok(_turn) = tokio::time::timeout_at(deadline, self.turn.lock()).await else {
             return Ok(TickReport::default());
         };
-        self.sweep(Scope::Everything, deadline).await
+        let given_up = deadline + TICK_GIVEN_UP.saturating_sub(TICK_LIMIT);
+        tokio::time::timeout_at(given_up, self.sweep(Scope::Everything, deadline))
+            .await
+            .unwrap_or_else(|_| {
+                let limit = TICK_GIVEN_UP.as_secs();
+                Err(StoreError::Unavailable(format!(
+                    "state was not read and committed within {limit} s: the next tick goes on"
+                )))
+            })
     }
 
     /// Reads all state, probes what is due, and decides.
@@ -81,11 +92,12 @@ impl Controller {
             let groups: Vec<GroupName> = sweeping.undecided.iter().cloned().collect();
             self.decide_all(&mut sweeping, &groups).await?;
         }
-        let due = self.due(&sweeping);
+        let due = self.due(&sweeping, scope);
         let mut rounds = self.start_rounds(&due, &sweeping);
         let mut pending: BTreeSet<GroupName> = due.iter().map(|spec| spec.name.clone()).collect();
+        let wave_limit = wave_limit(&due);
         loop {
-            let wave = collect(&mut rounds, deadline.min(Instant::now() + WAVE)).await;
+            let wave = collect(&mut rounds, deadline.min(Instant::now() + wave_limit)).await;
             for group in wave.keys() {
                 pending.remove(group);
             }
@@ -136,31 +148,25 @@ impl Controller {
         let mut sweeping = Sweeping {
             deadline,
             heartbeat: snapshot.heartbeat(&self.deployment.vantage).cloned(),
-            storm: Storm::default(),
+            storm: Storm::of(self, &snapshot.groups),
             signals: self.signals(&snapshot),
             undecided: snapshot.groups.keys().cloned().collect(),
             rows: snapshot.groups,
             report,
         };
-        for (group, row) in &sweeping.rows {
-            sweeping.storm.add(&row.state, self.spec(group));
-        }
         if scope == Scope::Alerted {
-            let alerted: BTreeSet<GroupName> = sweeping
+            let signals = &sweeping.signals;
+            sweeping.rows.retain(|group, _| signals.contains_key(group));
+            sweeping
                 .undecided
-                .iter()
-                .filter(|group| sweeping.is_alerted(group))
-                .cloned()
-                .collect();
-            sweeping.rows.retain(|group, _| alerted.contains(group));
-            sweeping.undecided = alerted;
+                .retain(|group| signals.contains_key(group));
         }
         Ok(sweeping)
     }
 
-    /// The groups whose round would count now, or whose alert waits for one; those that the last sweep did
-    /// not cover first.
-    fn due(&self, sweeping: &Sweeping) -> Vec<Arc<GroupSpec>> {
+    /// The groups whose round would count now, or whose alert waits for one: the latter first, then those
+    /// that were seen longest ago, so that none starves where a sweep cannot cover all.
+    fn due(&self, sweeping: &Sweeping, scope: Scope) -> Vec<Arc<GroupSpec>> {
         let beat = sweeping.heartbeat.as_ref().map(|row| &row.beat);
         let at = now();
         let mut due: Vec<Arc<GroupSpec>> = self
@@ -168,16 +174,19 @@ impl Controller {
             .groups
             .values()
             .filter(|spec| sweeping.rows.contains_key(&spec.name))
+            .filter(|spec| scope == Scope::Everything || sweeping.is_alerted(&spec.name))
             .filter(|spec| {
                 let seen = beat.and_then(|beat| beat.evidence.get(&spec.name));
                 evidence::counts(seen.and_then(|seen| seen.counted_at), at, &spec.policy)
-                    || sweeping.awaits_round(&spec.name, seen.map(|seen| seen.newest_at))
+                    || sweeping.awaits_round(spec, seen)
             })
             .cloned()
             .collect();
-        if let Some(beat) = beat {
-            due.sort_by_key(|spec| !beat.not_covered.contains(&spec.name));
-        }
+        due.sort_by_cached_key(|spec| {
+            let seen = beat.and_then(|beat| beat.evidence.get(&spec.name));
+            let newest_at = seen.map(|seen| seen.newest_at);
+            (!sweeping.awaits_round(spec, seen), newest_at)
+        });
         due
     }
 
@@ -209,7 +218,10 @@ impl Controller {
         sweep: &Sweep,
         is_last: bool,
     ) -> Result<(), StoreError> {
-        let nothing_known = sweeping.heartbeat.is_none() || self.deployment.groups.is_empty();
+        // A sweep that finds nothing to probe is one all the same: the timer runs.
+        let mut known = self.deployment.groups.keys();
+        let nothing_known =
+            sweeping.heartbeat.is_none() || !known.any(|group| sweeping.rows.contains_key(group));
         if !wave.is_empty() || nothing_known || !sweep.not_covered.is_empty() {
             let folded = self.fold(sweeping.heartbeat.take(), &wave, sweep).await?;
             sweeping.report.counted |= folded.counted;
@@ -265,9 +277,19 @@ impl Controller {
         for (spec, row) in in_turn {
             committed.push(self.commit_one(swept, spec, row).await);
         }
+        // A later wave, or the last, decides on what was written here.
+        for (spec, cycled) in &committed {
+            if let Ok(Cycled { row: Some(row), .. }) = cycled {
+                sweeping.rows.insert(spec.name.clone(), row.clone());
+            }
+        }
+        let swept: &Sweeping = sweeping;
         let finishing: Vec<_> = committed
             .into_iter()
-            .map(|(spec, committed)| self.finish_one(swept, spec, committed))
+            .map(|(spec, cycled)| {
+                let decision = cycled.map(|cycled| cycled.decision);
+                self.finish_one(swept, spec, decision)
+            })
             .collect();
         let finished = some_at_once(finishing).await;
         let mut failed = None;
@@ -285,14 +307,11 @@ impl Controller {
         sweeping: &Sweeping,
         spec: Arc<GroupSpec>,
         row: GroupRow,
-    ) -> (Arc<GroupSpec>, Result<Decision, StoreError>) {
+    ) -> (Arc<GroupSpec>, Result<Cycled, StoreError>) {
         let asked = sweeping.asked(&spec);
         let state = row.state.clone();
-        let decision = self
-            .cycle(Some(row), state, &asked)
-            .await
-            .map(|cycled| cycled.decision);
-        (spec, decision)
+        let cycled = self.cycle(Some(row), state, &asked).await;
+        (spec, cycled)
     }
 
     /// Runs the steps of a committed decision, until the tick's deadline: what is not done by then goes
@@ -315,6 +334,14 @@ impl Controller {
         };
         (spec.name.clone(), result)
     }
+}
+
+/// Groups that are probed often must not wait for slow ones until what they saw is old.
+fn wave_limit(due: &[Arc<GroupSpec>]) -> Duration {
+    due.iter()
+        .map(|spec| spec.policy.probe_interval.unsigned_abs())
+        .min()
+        .map_or(WAVE, |shortest| shortest.clamp(WAVE_LEAST, WAVE))
 }
 
 /// What a sweep carries from wave to wave.
@@ -343,19 +370,22 @@ impl Sweeping {
         self.waiting_alerts(group).next().is_some()
     }
 
-    /// Whether such an alert has had no round yet.
-    fn awaits_round(&self, group: &GroupName, newest_at: Option<Timestamp>) -> bool {
-        self.waiting_alerts(group)
-            .any(|signal| newest_at.is_none_or(|at| at < signal.received_at))
+    /// Whether such an alert has had no round of the kind that could confirm it since its last message, from
+    /// which its life is counted.
+    fn awaits_round(&self, spec: &GroupSpec, seen: Option<&GroupEvidence>) -> bool {
+        let life = spec.policy.alert_ttl;
+        let newest_at = seen
+            .filter(|seen| seen.asked_twice)
+            .map(|seen| seen.newest_at);
+        self.waiting_alerts(&spec.name)
+            .any(|signal| newest_at.is_none_or(|at| signal.expires_at.duration_since(at) > life))
     }
 
     fn waiting_alerts(&self, group: &GroupName) -> impl Iterator<Item = &Signal> {
         let active = self.rows.get(group).map(|row| row.state.active());
-        self.signals(group).iter().filter(move |signal| {
-            signal.is_evidence
-                && signal.stage == SignalStage::Active
-                && Some(&signal.site) == active
-        })
+        self.signals(group)
+            .iter()
+            .filter(move |signal| active.is_some_and(|active| signal.is_against(active)))
     }
 
     fn asked<'a>(&'a self, spec: &'a Arc<GroupSpec>) -> Asked<'a> {
@@ -363,6 +393,7 @@ impl Sweeping {
             spec,
             evidence: self.evidence(&spec.name),
             signals: self.signals(&spec.name),
+            signals_are_current: true,
             order: None,
             reports: &[],
             storm: &self.storm,
@@ -398,4 +429,31 @@ pub(super) async fn some_at_once<F: Future>(work: Vec<F>) -> Vec<F::Output> {
 pub(super) fn note(report: &mut TickReport, line: String) {
     tracing::warn!("{line}");
     report.notes.push(line);
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::model::policy::Policy;
+
+    #[test]
+    fn a_wave_is_as_short_as_the_group_that_is_probed_most_often_needs() {
+        let spec = |seconds| {
+            Arc::new(GroupSpec {
+                name: GroupName::from("contoso"),
+                tenant: None,
+                policy: Policy {
+                    probe_interval: SignedDuration::from_secs(seconds),
+                    ..Policy::default()
+                },
+                sites: Vec::new(),
+            })
+        };
+        assert_eq!(wave_limit(&[]), WAVE);
+        assert_eq!(wave_limit(&[spec(30), spec(60)]), WAVE);
+        assert_eq!(wave_limit(&[spec(30), spec(5)]), Duration::from_secs(5));
+        assert_eq!(wave_limit(&[spec(1)]), WAVE_LEAST);
+    }
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::cycle::{Asked, Storm};
+use super::rows::starting_state;
 use super::{Controller, GroupError, now};
 use crate::adapters::store::heartbeat::HeartbeatRow;
-use crate::adapters::store::{HistoryPage, StoreError};
+use crate::adapters::store::{HistoryPage, RowProblem, StoreError};
 use crate::decision::explain::explain;
 use crate::decision::health::{self, SiteHealth};
 use crate::model::evidence::GroupEvidence;
-use crate::model::hold::Hold;
+use crate::model::hold::{Hold, HoldCode};
 use crate::model::name::{GroupName, Vantage};
 use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
@@ -59,6 +61,16 @@ impl GroupView {
     }
 }
 
+/// All groups as shown.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// The groups, by name.
+    pub groups: Vec<GroupView>,
+    /// Rows that cannot be read. A group whose own row is among them is not listed, since nothing is known of
+    /// it.
+    pub unreadable: Vec<RowProblem>,
+}
+
 /// Puts a view together.
 #[must_use]
 pub fn of(
@@ -67,22 +79,24 @@ pub fn of(
     state: GroupState,
     evidence: Option<GroupEvidence>,
     signals: Vec<Signal>,
+    storm: &Storm,
     as_of: Timestamp,
 ) -> GroupView {
     let asked = Asked {
         spec,
         evidence: evidence.as_ref(),
         signals: &signals,
+        signals_are_current: false,
         order: None,
         reports: &[],
-        storm: &Storm::default(),
+        storm,
     };
     let hold = controller.decide(&state, &asked).hold;
     let at = now();
     GroupView {
         name: spec.name.clone(),
         sites: health::assess(spec, evidence.as_ref(), at),
-        explanation: explain(&state, evidence.as_ref(), spec, hold.as_ref(), at),
+        explanation: explain(&state, evidence.as_ref(), spec, &signals, hold.as_ref(), at),
         spec: Some(Arc::clone(spec)),
         vantage: controller.deployment.vantage.clone(),
         state,
@@ -103,11 +117,12 @@ impl Controller {
         if spec.is_none() && !self.deployment.from_record.holds(group) {
             return Err(GroupError::NotFound(group.clone()));
         }
+        let asked_at = Instant::now();
         let Some((state, has_row)) = self.read(group).await? else {
             return Err(GroupError::NotFound(group.clone()));
         };
         if has_row {
-            self.memory.keep(group, &state);
+            self.memory.keep(group, &state, asked_at);
         }
         let heartbeat = self.shown_heartbeat().await?;
         let evidence = heartbeat.and_then(|row| row.of(group).cloned());
@@ -115,25 +130,37 @@ impl Controller {
             Some(spec) => self.signals_of(spec, &state).await?,
             None => Vec::new(),
         };
-        Ok(self.view_of(group, state, evidence, signals, now()))
+        let view = |storm: &Storm| {
+            let (state, evidence) = (state.clone(), evidence.clone());
+            self.view_of(group, state, evidence, signals.clone(), storm, now())
+        };
+        let crowded = view(&Storm::crowded());
+        // Only where the storm limit could be what holds the group are the others counted.
+        let code = crowded.hold.as_ref().map(|hold| hold.code);
+        if code != Some(HoldCode::StormLimit) {
+            return Ok(crowded);
+        }
+        let snapshot = self.store.snapshot().await?;
+        Ok(view(&Storm::of(self, &snapshot.groups)))
     }
 
-    /// Every group, by name.
+    /// Every group, by name, and the rows that hide one.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn views(&self) -> Result<Vec<GroupView>, StoreError> {
+    pub async fn views(&self) -> Result<Views, StoreError> {
         let snapshot = self.store.snapshot().await?;
         self.memory
             .keep_snapshot(&snapshot, &self.deployment.vantage);
         let as_of = now();
+        let storm = Storm::of(self, &snapshot.groups);
         let evidence = |group: &GroupName| {
             snapshot
                 .heartbeat(&self.deployment.vantage)
                 .and_then(|row| row.of(group).cloned())
         };
         let mut signals = self.signals(&snapshot);
-        let mut views: Vec<GroupView> = snapshot
+        let mut groups: Vec<GroupView> = snapshot
             .groups
             .iter()
             .filter(|(group, _)| {
@@ -141,20 +168,23 @@ impl Controller {
             })
             .map(|(group, row)| {
                 let signals = signals.remove(group).unwrap_or_default();
-                self.view_of(group, row.state.clone(), evidence(group), signals, as_of)
+                let (state, evidence) = (row.state.clone(), evidence(group));
+                self.view_of(group, state, evidence, signals, &storm, as_of)
             })
             .collect();
-        for spec in self.deployment.groups.values() {
-            let group = &spec.name;
-            if snapshot.groups.contains_key(group) || snapshot.problem(group).is_some() {
-                continue;
-            }
-            if let Some((state, _)) = self.read(group).await? {
-                views.push(self.view_of(group, state, None, Vec::new(), as_of));
-            }
+        for (spec, newest) in self.without_row(&snapshot).await? {
+            let state = self
+                .memory
+                .starting(&spec.name)
+                .unwrap_or_else(|| starting_state(spec, newest.as_ref()));
+            let evidence = evidence(&spec.name);
+            groups.push(self.view_of(&spec.name, state, evidence, Vec::new(), &storm, as_of));
         }
-        views.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(views)
+        groups.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(Views {
+            groups,
+            unreadable: snapshot.problems,
+        })
     }
 
     /// At most `top` entries of a group's history, newest first, from after this key on.
@@ -179,10 +209,11 @@ impl Controller {
         state: GroupState,
         evidence: Option<GroupEvidence>,
         signals: Vec<Signal>,
+        storm: &Storm,
         as_of: Timestamp,
     ) -> GroupView {
         match self.spec(group) {
-            Some(spec) => of(self, spec, state, evidence, signals, as_of),
+            Some(spec) => of(self, spec, state, evidence, signals, storm, as_of),
             None => GroupView {
                 name: group.clone(),
                 spec: None,
