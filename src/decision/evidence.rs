@@ -32,12 +32,19 @@ pub fn counts(counted_at: Option<Timestamp>, start: Timestamp, policy: &Policy) 
     }
 }
 
-/// Whether a sample taken at `at` still says something at `now`. One from further ahead than an
-/// interval comes from a clock that has been wrong, and says nothing either.
+/// Whether a sample still says something at `now`. Its age counts from its end, so that an answer that
+/// was long in coming, or never came, is not old when it is first looked at. One from further ahead than
+/// an interval comes from a clock that has been wrong, and says nothing either.
 #[must_use]
-pub fn is_fresh(at: Timestamp, now: Timestamp, policy: &Policy) -> bool {
-    let age = now.duration_since(at);
-    age <= stale_after(policy) && age >= -policy.probe_interval
+pub fn is_fresh(sample: &Sample, now: Timestamp, policy: &Policy) -> bool {
+    now.duration_since(ended_at(sample)) <= stale_after(policy)
+        && now.duration_since(sample.at) >= -policy.probe_interval
+}
+
+/// When the answer came, or was no longer waited for.
+fn ended_at(sample: &Sample) -> Timestamp {
+    let latency = SignedDuration::from_millis(sample.latency_ms.into());
+    sample.at.checked_add(latency).unwrap_or(sample.at)
 }
 
 /// How old a sample may be.
@@ -53,6 +60,7 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
     let start = round.started_at;
     let mut after = before.cloned().unwrap_or_else(|| GroupEvidence {
         newest_at: start,
+        asked_twice: round.asked_twice,
         counted_at: None,
         unbroken_since: start,
         accounts: std::collections::BTreeMap::new(),
@@ -62,7 +70,13 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
     } else if before.is_some() && start <= after.newest_at {
         return after;
     }
-    if start.duration_since(after.newest_at) > stale_after(policy) {
+    let seen_until = after
+        .accounts
+        .values()
+        .map(|account| ended_at(&account.newest))
+        .max()
+        .map_or(after.newest_at, |ended| ended.max(after.newest_at));
+    if start.duration_since(seen_until) > stale_after(policy) {
         after.unbroken_since = start;
     }
     let counted = counts(after.counted_at, start, policy);
@@ -92,6 +106,7 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
         .accounts
         .retain(|key, _| round.readings.contains_key(key));
     after.newest_at = start;
+    after.asked_twice = round.asked_twice;
     if counted {
         after.counted_at = Some(start);
     }
@@ -216,6 +231,7 @@ mod tests {
         };
         Round {
             started_at: Timestamp::from_second(second).unwrap(),
+            asked_twice: false,
             control_failed: None,
             readings: BTreeMap::from([(key, reading)]),
         }
@@ -253,6 +269,28 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_was_long_in_coming_is_not_old_when_it_is_there() {
+        let policy = Policy {
+            probe_interval: SignedDuration::from_secs(1),
+            ..Policy::default()
+        };
+        let mut slow = round(0, Outcome::Failed);
+        for reading in slow.readings.values_mut() {
+            reading.latency_ms = 10_000;
+        }
+        let evidence = fold(None, &slow, &policy);
+        let sample = &evidence.accounts.values().next().unwrap().newest;
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(is_fresh(sample, at(10), &policy));
+        assert!(is_fresh(sample, at(13), &policy));
+        assert!(!is_fresh(sample, at(14), &policy), "three intervals after");
+        let next = fold(Some(&evidence), &round(13, Outcome::Failed), &policy);
+        assert_eq!(next.unbroken_since, at(0), "the round itself is no gap");
+        let later = fold(Some(&evidence), &round(14, Outcome::Failed), &policy);
+        assert_eq!(later.unbroken_since, at(14));
+    }
+
+    #[test]
     fn lowering_the_threshold_does_not_make_an_answer_a_failure() {
         let before = after(&[round(0, Outcome::Failed), round(30, Outcome::Failed)]);
         let strict = Policy {
@@ -275,7 +313,9 @@ mod tests {
             ..Policy::default()
         };
         let at = Timestamp::from_second(0).unwrap();
+        let evidence = after(&[round(0, Outcome::Ok)]);
+        let sample = &evidence.accounts.values().next().unwrap().newest;
         assert!(!counts(Some(at), at, &policy));
-        assert!(is_fresh(at, at, &policy));
+        assert!(is_fresh(sample, at, &policy));
     }
 }

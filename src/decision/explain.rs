@@ -7,6 +7,7 @@ use super::health::{self, SiteHealth};
 use crate::model::evidence::{AccountEvidence, GroupEvidence};
 use crate::model::hold::Hold;
 use crate::model::sample::Outcome;
+use crate::model::signal::{Signal, SignalStage};
 use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 use crate::model::verdict::Verdict;
@@ -17,6 +18,7 @@ pub fn explain(
     state: &GroupState,
     evidence: Option<&GroupEvidence>,
     spec: &GroupSpec,
+    signals: &[Signal],
     hold: Option<&Hold>,
     now: Timestamp,
 ) -> Vec<String> {
@@ -37,6 +39,23 @@ pub fn explain(
     }
     for site in &sites {
         sentences.extend(site_sentences(site, spec, evidence, now));
+    }
+    for signal in signals
+        .iter()
+        .filter(|signal| signal.stage == SignalStage::Active)
+    {
+        let weight = if signal.is_evidence {
+            "says that"
+        } else {
+            "is only recorded for"
+        };
+        sentences.push(format!(
+            "An alert ({}) {weight} {}{} since {}.",
+            signal.id,
+            signal.site,
+            if signal.is_evidence { " fails," } else { "," },
+            signal.received_at
+        ));
     }
     sentences.push(conclusion(state, &sites, hold));
     if let Some(pause) = state.pause_at(now) {
@@ -108,7 +127,7 @@ fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String
     if let Some(detail) = &account.newest.detail {
         text.push_str(&format!(" ({detail})"));
     }
-    if !is_fresh(account.newest.at, now, &spec.policy) {
+    if !is_fresh(&account.newest, now, &spec.policy) {
         text.push_str(&format!(
             "; that is too long ago to say anything, rounds older than {} s do not count",
             stale_after(&spec.policy).as_secs()

@@ -230,7 +230,15 @@ fn applies(code: HoldCode, facts: &Facts<'_>) -> Applies {
         }),
         HoldCode::HoldTime => hold_time(facts),
         HoldCode::CoolingDown => future(facts.state.cooldown_until, facts.now).map(|until| {
-            ("the last automatic failover is too recent; an order or acknowledge ends the wait".to_owned(), Some(until))
+            let waits = "the last automatic failover is too recent; an order or acknowledge ends the wait";
+            let is_manual = facts.kind == MoveKind::Failback
+                && facts.spec.policy.failback == FailbackPolicy::Manual;
+            let message = if is_manual {
+                format!("{waits}; failback is manual, so nothing comes by itself afterwards: order it when you are ready")
+            } else {
+                waits.to_owned()
+            };
+            (message, Some(until))
         }),
         HoldCode::MoveBudgetSpent => budget(facts),
         HoldCode::StormLimit => {

@@ -55,7 +55,7 @@ pub fn account_verdict(
 ) -> Verdict {
     match evidence {
         None => Verdict::Unknown,
-        Some(seen) if !is_fresh(seen.newest.at, now, policy) => Verdict::Unknown,
+        Some(seen) if !is_fresh(&seen.newest, now, policy) => Verdict::Unknown,
         Some(seen) if seen.unhealthy.is_some() => Verdict::Unhealthy,
         Some(seen) => seen.standing,
     }
@@ -102,7 +102,7 @@ fn assess_site(
         health.verdict = health.verdict.max(verdict);
         health.fitness = worse(health.fitness, account_fitness(verdict, account));
         well.push(account.and_then(|seen| seen.well_since));
-        let Some(seen) = account.filter(|seen| is_fresh(seen.newest.at, now, policy)) else {
+        let Some(seen) = account.filter(|seen| is_fresh(&seen.newest, now, policy)) else {
             continue;
         };
         if seen.newest.outcome == Outcome::Failed {

@@ -40,6 +40,9 @@ pub struct Observation<'a> {
     /// The signals that match the group. A pass over an order, or over what became of steps, may leave
     /// them out; the timer's pass has them all.
     pub signals: &'a [Signal],
+    /// Whether the signals were read together with the record. Where they were not, others may have told of
+    /// later ones since, so history is told of none.
+    pub signals_are_current: bool,
     /// The order, if a person gave one.
     pub order: Option<&'a Order>,
     /// What became of steps that this process ran.

@@ -163,6 +163,7 @@ mod tests {
     fn round(start: i64, readings: &[(&str, &str, Outcome, TokenFact)]) -> Round {
         Round {
             started_at: at(start),
+            asked_twice: false,
             control_failed: None,
             readings: readings
                 .iter()

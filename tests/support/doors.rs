@@ -231,6 +231,7 @@ fn seen(spec: &GroupSpec, unwell: &[&str]) -> GroupEvidence {
         .collect();
     GroupEvidence {
         newest_at: at,
+        asked_twice: false,
         counted_at: Some(at),
         unbroken_since: at - SignedDuration::from_mins(10),
         accounts,

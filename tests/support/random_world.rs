@@ -209,6 +209,7 @@ pub fn play(spec: &GroupSpec, events: &[Event], mut check: impl FnMut(&Pass)) {
         let mut seen = Observation {
             evidence: evidence.as_ref(),
             signals: &signals,
+            signals_are_current: true,
             order: order.as_ref(),
             reports: &reports,
             moving_elsewhere: 0,
@@ -253,6 +254,7 @@ fn round(spec: &GroupSpec, now: Timestamp, outcomes: &[Outcome], control: Option
     }
     Round {
         started_at: now,
+        asked_twice: true,
         control_failed: control,
         readings,
     }

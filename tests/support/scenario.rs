@@ -259,10 +259,15 @@ impl World {
     fn round(&self, what: &str) -> Said<Round> {
         let mut round = Round {
             started_at: self.now,
+            asked_twice: true,
             control_failed: None,
             readings: BTreeMap::new(),
         };
         for item in what.split(", ") {
+            if item == "asked once" {
+                round.asked_twice = false;
+                continue;
+            }
             if let Some(state) = item.strip_prefix("control target ") {
                 round.control_failed = Some(state == "failed");
                 continue;
@@ -309,6 +314,7 @@ impl World {
         let seen = Observation {
             evidence: self.evidence.as_ref(),
             signals: &self.signals,
+            signals_are_current: true,
             order: order.as_ref(),
             reports,
             moving_elsewhere: self.elsewhere,

@@ -147,7 +147,7 @@ impl Shown<'_> {
 
     fn explained(&self, text: &str) -> Said {
         let hold = self.decision.hold.as_ref();
-        let said = explain(self.state, self.evidence, self.spec, hold, self.now).join(" ");
+        let said = explain(self.state, self.evidence, self.spec, &[], hold, self.now).join(" ");
         let wanted = text.strip_prefix("with ").ok_or("`explained with TEXT`")?;
         if said.contains(wanted) {
             Ok(())

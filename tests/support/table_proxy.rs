@@ -1,13 +1,14 @@
-//! A proxy in front of Azurite that spoils single exchanges in ways the emulator never does.
-// Each test binary uses a part of it.
-#![allow(dead_code)]
+//! A proxy in front of Azurite that spoils single exchanges, or all of them for a time, in ways the emulator
+//! never does.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 
 /// What happens to one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,12 @@ pub enum Fault {
     Truncate,
     /// It reaches the service; the answer has no ETag.
     NoEtag,
+    /// It reaches the service a second late.
+    Slow,
+    /// It never reaches the service; the answer is that others wrote first.
+    Outrun,
+    /// It never reaches the service; the connection is closed.
+    Close,
 }
 
 /// A running proxy. Writes to `/Tables` are never spoiled.
@@ -39,8 +46,9 @@ pub struct Proxy {
     writes: Arc<Mutex<VecDeque<Fault>>>,
     reads: Arc<Mutex<VecDeque<Fault>>>,
     seen: Arc<Mutex<Vec<String>>>,
-    closed: Arc<AtomicBool>,
-    silent: Arc<AtomicBool>,
+    always: Arc<Mutex<Option<Fault>>>,
+    upstream: u16,
+    accepting: Mutex<Option<AbortHandle>>,
 }
 
 impl Proxy {
@@ -52,49 +60,88 @@ impl Proxy {
             writes: Arc::default(),
             reads: Arc::default(),
             seen: Arc::default(),
-            closed: Arc::default(),
-            silent: Arc::default(),
+            always: Arc::default(),
+            upstream,
+            accepting: Mutex::default(),
         };
-        let (closed, silent) = (Arc::clone(&proxy.closed), Arc::clone(&proxy.silent));
-        let (writes, reads, seen) = (
-            Arc::clone(&proxy.writes),
-            Arc::clone(&proxy.reads),
-            Arc::clone(&proxy.seen),
-        );
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                if closed.load(Ordering::SeqCst) {
-                    continue;
-                }
-                if silent.load(Ordering::SeqCst) {
-                    let mut client = client;
-                    tokio::spawn(async move { hang(&mut client).await });
-                    continue;
-                }
-                let (writes, reads, seen) =
-                    (Arc::clone(&writes), Arc::clone(&reads), Arc::clone(&seen));
-                tokio::spawn(async move {
-                    let _ = exchange(client, upstream, &writes, &reads, &seen).await;
-                });
-            }
-        });
+        proxy.accept(listener);
         proxy
     }
 
-    /// From now on every connection is dropped as soon as it is made.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+    fn accept(&self, listener: TcpListener) {
+        let (writes, reads) = (Arc::clone(&self.writes), Arc::clone(&self.reads));
+        let (seen, always) = (Arc::clone(&self.seen), Arc::clone(&self.always));
+        let upstream = self.upstream;
+        let accepting = tokio::spawn(async move {
+            // Its connections end with it.
+            let mut open = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let (writes, reads) = (Arc::clone(&writes), Arc::clone(&reads));
+                let (seen, always) = (Arc::clone(&seen), Arc::clone(&always));
+                open.spawn(async move {
+                    let next = |line: &str| {
+                        seen.lock().unwrap().push(line.to_owned());
+                        if let Some(fault) = *always.lock().unwrap() {
+                            return fault;
+                        }
+                        let queue = if line.starts_with("GET") {
+                            &reads
+                        } else {
+                            &writes
+                        };
+                        let fault = if line.contains("/Tables ") {
+                            None
+                        } else {
+                            queue.lock().unwrap().pop_front()
+                        };
+                        fault.unwrap_or(Fault::None)
+                    };
+                    let _ = exchange(client, upstream, next).await;
+                });
+                while open.try_join_next().is_some() {}
+            }
+        });
+        *self.accepting.lock().unwrap() = Some(accepting.abort_handle());
     }
 
-    /// From now on every connection is held, and none is answered.
+    /// Spoils every exchange from now on, writes to `/Tables` too; `None` ends that.
+    pub fn spoil_all(&self, fault: Option<Fault>) {
+        *self.always.lock().unwrap() = fault;
+    }
+
+    /// Nobody listens any more, and every connection is broken.
+    pub fn stop(&self) {
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            accepting.abort();
+        }
+    }
+
+    /// Listens again, at the same port.
+    pub async fn restart(&self) {
+        let began = std::time::Instant::now();
+        let listener = loop {
+            match TcpListener::bind(("127.0.0.1", self.port)).await {
+                Ok(listener) => break listener,
+                Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        self.accept(listener);
+    }
+
+    /// From now on every connection is dropped without an answer.
+    pub fn close(&self) {
+        self.spoil_all(Some(Fault::Close));
+    }
+
+    /// From now on nothing is answered.
     pub fn fall_silent(&self) {
-        self.silent.store(true, Ordering::SeqCst);
+        self.spoil_all(Some(Fault::HangBefore));
     }
 
     /// Ends either.
     pub fn open(&self) {
-        self.closed.store(false, Ordering::SeqCst);
-        self.silent.store(false, Ordering::SeqCst);
+        self.spoil_all(None);
     }
 
     /// Spoils the next writes, in order.
@@ -127,31 +174,17 @@ impl Proxy {
 async fn exchange(
     mut client: TcpStream,
     upstream: u16,
-    writes: &Mutex<VecDeque<Fault>>,
-    reads: &Mutex<VecDeque<Fault>>,
-    seen: &Mutex<Vec<String>>,
+    next: impl FnOnce(&str) -> Fault,
 ) -> std::io::Result<()> {
     let request = read_request(&mut client).await?;
-    let line = String::from_utf8_lossy(&request)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let queue = if line.starts_with("GET") {
-        reads
-    } else {
-        writes
-    };
-    let fault = if line.contains("/Tables ") {
-        None
-    } else {
-        queue.lock().unwrap().pop_front()
-    };
-    seen.lock().unwrap().push(line);
-    let fault = fault.unwrap_or(Fault::None);
+    let text = String::from_utf8_lossy(&request);
+    let fault = next(text.lines().next().unwrap_or_default());
     match fault {
         Fault::Busy => return client.write_all(BUSY).await,
         Fault::HangBefore => return hang(&mut client).await,
+        Fault::Close => return Ok(()),
+        Fault::Outrun => return client.write_all(OUTRUN).await,
+        Fault::Slow => tokio::time::sleep(Duration::from_secs(1)).await,
         Fault::Twice => {
             forward(upstream, &request).await?;
         }
@@ -176,6 +209,7 @@ async fn exchange(
 }
 
 const BUSY: &[u8] = b"HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nContent-Length: 69\r\nConnection: close\r\n\r\n{\"odata.error\":{\"code\":\"ServerBusy\",\"message\":{\"value\":\"is\\nbusy\"}}}\n";
+const OUTRUN: &[u8] = b"HTTP/1.1 412 Precondition Failed\r\nContent-Type: application/json\r\nContent-Length: 80\r\nConnection: close\r\n\r\n{\"odata.error\":{\"code\":\"UpdateConditionNotSatisfied\",\"message\":{\"value\":\"no\"}}}\n";
 const ERROR: &[u8] = b"HTTP/1.1 500 Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Until the client gives up.
@@ -191,8 +225,11 @@ async fn forward(upstream: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
     service.write_all(b"connection: close\r\n").await?;
     service.write_all(&request[first_line..]).await?;
     let mut answer = Vec::new();
-    service.read_to_end(&mut answer).await?;
-    Ok(answer)
+    // The service may reset a connection that it has answered in full.
+    match service.read_to_end(&mut answer).await {
+        Err(error) if answer.is_empty() => Err(error),
+        Ok(_) | Err(_) => Ok(answer),
+    }
 }
 
 async fn read_request(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {

@@ -78,7 +78,10 @@ impl Deciding<'_> {
         let mut entry = self.entry(HistoryKind::Drill, Cause::Order);
         entry.to = Some(target);
         entry.actor = self.actor();
-        entry.reason.clone_from(&rehearsed.reason);
+        entry.reason = rehearsed
+            .reason
+            .clone()
+            .or_else(|| Some(format!("a switchover to {} would go through", rehearsed.to)));
         entry.forced = rehearsed.forced;
         entry.hold = guarded.overridden;
         entry.times = Some(Times {

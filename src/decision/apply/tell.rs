@@ -10,8 +10,12 @@ use crate::model::history::{HistoryEntry, HistoryKind, Witness};
 use crate::model::hold::{Hold, HoldCode};
 use crate::model::moves::{Cause, MoveKind};
 use crate::model::name::SiteName;
-use crate::model::signal::SignalStage;
+use crate::model::signal::{Signal, SignalStage};
 use crate::model::verdict::Verdict;
+
+/// Signals that history tells of at the same time. A group with more of them needs no more lines, and one
+/// transaction holds at most a hundred rows.
+const SIGNALS_TOLD: usize = 50;
 
 impl Deciding<'_> {
     pub(super) fn fold_reports(&mut self) {
@@ -29,29 +33,42 @@ impl Deciding<'_> {
         }
     }
 
-    /// Every signal is told once for each of its stages.
+    /// Every signal is told once for each of its stages; in a storm of them no more than history takes in
+    /// one transaction, what may move the group first.
     pub(super) fn note_signals(&mut self) {
-        let mut present = BTreeSet::new();
-        for signal in self.seen.signals {
+        if !self.seen.signals_are_current {
+            return;
+        }
+        let key = |signal: &Signal| match signal.stage {
+            SignalStage::Active => format!("{}:active", signal.id),
+            SignalStage::Resolved => format!("{}:resolved", signal.id),
+        };
+        let (known, mut unknown): (Vec<&Signal>, Vec<&Signal>) = self
+            .seen
+            .signals
+            .iter()
+            .partition(|signal| self.next.noted_signals.contains(&key(signal)));
+        let mut present: BTreeSet<String> = known.into_iter().map(key).collect();
+        unknown.sort_by_key(|signal| !signal.is_evidence);
+        for signal in unknown {
+            if present.len() >= SIGNALS_TOLD || !present.insert(key(signal)) {
+                continue;
+            }
             let stage = match signal.stage {
                 SignalStage::Active => "active",
                 SignalStage::Resolved => "resolved",
             };
-            let key = format!("{}:{stage}", signal.id);
-            let is_new = present.insert(key.clone()) && !self.next.noted_signals.contains(&key);
-            if is_new {
-                let only = if signal.is_evidence {
-                    ""
-                } else {
-                    ", only recorded"
-                };
-                let mut entry = self.entry(HistoryKind::Signal, Cause::Alert);
-                entry.reason = Some(format!(
-                    "signal {} about {} is {stage}{only}",
-                    signal.id, signal.site
-                ));
-                self.history.push(entry);
-            }
+            let only = if signal.is_evidence {
+                ""
+            } else {
+                ", only recorded"
+            };
+            let mut entry = self.entry(HistoryKind::Signal, Cause::Alert);
+            entry.reason = Some(format!(
+                "signal {} about {} is {stage}{only}",
+                signal.id, signal.site
+            ));
+            self.history.push(entry);
         }
         if self.looks_at_everything() {
             // Those that are gone need not be remembered.
@@ -82,7 +99,7 @@ impl Deciding<'_> {
         {
             self.push_refusal(cause, Some(target), hold);
         }
-        self.hold = Some(first);
+        self.hold = Some(besides(first, all.get(1)));
     }
 
     pub(super) fn push_refusal(&mut self, cause: Cause, target: Option<&SiteName>, hold: &Hold) {
@@ -192,4 +209,20 @@ fn worth_telling(all: &[Hold], is_failback: bool) -> Option<&Hold> {
     let first = all.first()?;
     let alone = first.code != HoldCode::ObserveMode || all.len() == 1;
     (only_chosen && alone).then_some(first)
+}
+
+/// A group that only observes is told what would hold it if it did not: else people would be advised to let
+/// it move where it must not.
+fn besides(first: Hold, second: Option<&Hold>) -> Hold {
+    match (first.code, second) {
+        (HoldCode::ObserveMode, Some(second)) => Hold {
+            message: format!(
+                "the group only observes; one that moves by itself would be held as well, by {}: {}",
+                second.code.as_str(),
+                second.message
+            ),
+            ..first
+        },
+        _ => first,
+    }
 }
