@@ -131,6 +131,12 @@ impl Fault {
         )
     }
 
+    /// 404: no such group.
+    #[must_use]
+    pub fn no_group(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "GroupNotFound", message)
+    }
+
     /// 409: an order that is held.
     #[must_use]
     pub fn held(hold: Hold) -> Self {
@@ -164,7 +170,7 @@ impl From<GroupError> for Fault {
     fn from(error: GroupError) -> Self {
         let message = error.to_string();
         match error {
-            GroupError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "GroupNotFound", message),
+            GroupError::NotFound(_) => Self::no_group(message),
             GroupError::Misconfigured(_) => {
                 Self::new(StatusCode::CONFLICT, "GroupMisconfigured", message)
             }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -13,7 +12,7 @@ use serde::Serialize;
 
 use super::fault::Fault;
 use super::gate::Ready;
-use super::input::{Params, short};
+use super::input::{Params, Segments, short};
 use super::render::{self, EntryBody, GroupBody};
 use crate::adapters::store::keys;
 use crate::controller::GroupError;
@@ -30,6 +29,17 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(25);
 struct GroupsBody<'a> {
     groups: Vec<GroupBody<'a>>,
     next: Option<String>,
+    /// Rows that cannot be read, each perhaps a group that is missing from the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableBody<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct UnreadableBody<'a> {
+    row: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a GroupName>,
+    message: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,11 +57,17 @@ pub async fn list(Ready(app): Ready, uri: Uri) -> Result<Response, Fault> {
     let filter = Filter::read(&params)?;
     let page = Page::read(&params)?;
     let mut views = in_time(async { app.controller.views().await.map_err(Fault::from) }).await?;
-    views.retain(|view| filter.lets_through(view));
-    let (shown, next) = page.cut(&views, |view| view.name.as_str());
+    views.groups.retain(|view| filter.lets_through(view));
+    let (shown, next) = page.cut(&views.groups, |view| view.name.as_str());
+    let unreadable = views.unreadable.iter().map(|problem| UnreadableBody {
+        row: &problem.key,
+        group: problem.group.as_ref(),
+        message: &problem.problem,
+    });
     let body = GroupsBody {
         groups: shown.iter().map(render::line).collect(),
         next,
+        unreadable: unreadable.collect(),
     };
     Ok(Json(body).into_response())
 }
@@ -60,7 +76,7 @@ pub async fn list(Ready(app): Ready, uri: Uri) -> Result<Response, Fault> {
 ///
 /// # Errors
 /// 404 for an unknown group, 503 where the store is silent.
-pub async fn one(Ready(app): Ready, Path(group): Path<String>) -> Result<Response, Fault> {
+pub async fn one(Ready(app): Ready, Segments(group): Segments<String>) -> Result<Response, Fault> {
     let group = name(&group)?;
     let controller = Arc::clone(&app.controller);
     let view = in_time(async { controller.view(&group).await.map_err(Fault::from) }).await?;
@@ -73,7 +89,7 @@ pub async fn one(Ready(app): Ready, Path(group): Path<String>) -> Result<Respons
 /// 404 for an unknown group, 400 for a bad parameter, 503 where the store is silent.
 pub async fn history(
     Ready(app): Ready,
-    Path(group): Path<String>,
+    Segments(group): Segments<String>,
     uri: Uri,
 ) -> Result<Response, Fault> {
     let group = name(&group)?;

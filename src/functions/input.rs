@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use futures::StreamExt;
 use jiff::SignedDuration;
@@ -20,6 +22,24 @@ const DRAIN_LIMIT: usize = 32 * 1024 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Longer messages about a body are cut: they repeat what was sent.
 const MESSAGE_LIMIT: usize = 300;
+
+/// The named parts of a path, decoded.
+#[derive(Debug)]
+pub struct Segments<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Fault;
+
+    /// Bytes that are no text name no group.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(_) => Err(Fault::no_group(
+                "there is no such group: its name is no text",
+            )),
+        }
+    }
+}
 
 /// Reads a body, whether it comes with a length or in chunks.
 ///

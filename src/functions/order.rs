@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::{Detail, Fault, INVALID};
 use super::gate::{App, Ready};
-use super::input::{self, bad_duration, short};
+use super::input::{self, Segments, bad_duration, short};
 use super::render::{self, MoveBody};
 use super::{groups, who};
 use crate::controller::GroupError;
@@ -45,6 +44,8 @@ struct OrderBody {
 struct WouldBody<'a> {
     would: Option<MoveBody<'a>>,
     hold: Option<&'a Hold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overridden: Option<&'a Hold>,
 }
 
 /// `POST groups/{group}/{order}`.
@@ -54,7 +55,7 @@ struct WouldBody<'a> {
 /// generation, 503 where the store is silent.
 pub async fn door(
     Ready(app): Ready,
-    Path((group, order)): Path<(String, String)>,
+    Segments((group, order)): Segments<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
@@ -230,9 +231,14 @@ fn answer(group: &GroupName, answer: OrderAnswer) -> Result<Response, Fault> {
             let body = Json(render::whole(&view));
             Ok((StatusCode::ACCEPTED, [(header::LOCATION, place)], body).into_response())
         }
-        OrderAnswer::Would { moving, hold } => Ok(Json(WouldBody {
+        OrderAnswer::Would {
+            moving,
+            hold,
+            overridden,
+        } => Ok(Json(WouldBody {
             would: moving.as_deref().map(render::planned),
             hold: hold.as_ref(),
+            overridden: overridden.as_ref(),
         })
         .into_response()),
         OrderAnswer::Refused(hold) => Err(Fault::held(hold)),

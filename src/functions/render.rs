@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::controller::view::GroupView;
-use crate::decision::health;
+use crate::decision::{alert, health};
 use crate::model::evidence::AccountEvidence;
 use crate::model::history::{HistoryEntry, HistoryKind, Witness};
 use crate::model::hold::Hold;
@@ -32,7 +32,7 @@ pub struct GroupBody<'a> {
     as_of: Timestamp,
     sites: Vec<SiteBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    signals: Option<&'a [Signal]>,
+    signals: Option<Vec<&'a Signal>>,
     hold: Option<&'a Hold>,
     paused: Option<&'a Pause>,
     #[serde(rename = "move")]
@@ -169,8 +169,7 @@ fn group(view: &GroupView, all: bool) -> GroupBody<'_> {
         since: view.state.since,
         as_of: view.as_of,
         sites: sites(view, all),
-        // No door takes alerts in yet, so no signal is known of any group.
-        signals: all.then_some(view.signals.as_slice()),
+        signals: all.then(|| alert::one_per_incident(&view.signals, view.state.active())),
         hold: view.hold.as_ref(),
         paused: view.state.pause_at(view.as_of),
         moving: view

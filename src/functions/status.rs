@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::gate::Ready;
 use super::{groups, render};
-use crate::controller::view::GroupView;
+use crate::controller::view::{GroupView, Views};
 use crate::controller::wellbeing::Wellbeing;
 use crate::model::verdict::Verdict;
 
@@ -38,7 +38,7 @@ pub async fn door(Ready(app): Ready) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let page = page(&wellbeing, views.as_deref().ok());
+    let page = page(&wellbeing, views.as_ref().ok());
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -55,7 +55,7 @@ pub async fn door(Ready(app): Ready) -> Response {
     (status, headers, page).into_response()
 }
 
-fn page(wellbeing: &Wellbeing, views: Option<&[GroupView]>) -> String {
+fn page(wellbeing: &Wellbeing, views: Option<&Views>) -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Understudy</title>\n<style>",
     );
@@ -77,8 +77,20 @@ fn page(wellbeing: &Wellbeing, views: Option<&[GroupView]>) -> String {
     }
     match views {
         None => page.push_str("<p>The groups cannot be shown: the store does not answer.</p>\n"),
-        Some([]) => page.push_str("<p>No group is configured.</p>\n"),
-        Some(views) => table(&mut page, views),
+        Some(views) if views.groups.is_empty() => {
+            page.push_str("<p>There is no group to show.</p>\n");
+        }
+        Some(views) => table(&mut page, &views.groups),
+    }
+    let unreadable = views.map_or(&[][..], |views| &views.unreadable);
+    if !unreadable.is_empty() {
+        page.push_str("<section class=\"failing\">\n<h2>Rows that cannot be read</h2>\n");
+        let lines: Vec<String> = unreadable
+            .iter()
+            .map(|problem| format!("{}: {}", problem.key, problem.problem))
+            .collect();
+        list(&mut page, &lines);
+        page.push_str("</section>\n");
     }
     page.push_str("</main>\n</body>\n</html>\n");
     page

@@ -244,3 +244,26 @@ async fn unknown_groups_and_a_silent_store_are_told_apart() {
         assert_ne!(answer.header("retry-after"), "");
     }
 }
+
+#[tokio::test]
+async fn a_group_that_waits_for_others_says_so() {
+    let limited = |name: &str| {
+        let mut spec = group_with_steps(name);
+        spec.policy.max_groups_moving = 1;
+        spec.policy.hold = jiff::SignedDuration::ZERO;
+        spec
+    };
+    let doors = Doors::of(vec![limited("contoso"), limited("fabrikam")]);
+    doors.seed(&["westeurope"]).await;
+    let free = doors.get("/api/groups/fabrikam").await.json();
+    assert_eq!(free["hold"], json!(null), "{free}");
+
+    let order = json!({"reason": "it failed"}).to_string();
+    let moved = doors.post("/api/groups/contoso/failover", order).await;
+    assert_eq!(moved.status, StatusCode::ACCEPTED, "{}", moved.text);
+
+    let waits = doors.again().get("/api/groups/fabrikam").await.json();
+    assert_eq!(waits["hold"]["code"], "StormLimit", "{waits}");
+    let all = doors.again().get("/api/groups").await.json();
+    assert_eq!(all["groups"][1]["hold"]["code"], "StormLimit", "{all}");
+}

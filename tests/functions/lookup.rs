@@ -90,7 +90,9 @@ async fn a_group_without_a_row_is_its_primary_and_its_tag_is_not_the_rows() {
 #[tokio::test]
 async fn a_group_that_is_not_there_is_not_found() {
     let doors = seeded().await;
-    for name in ["nobody", "CONTOSO", "a%20b", "%C3%BC", "a%00b", "broken"] {
+    for name in [
+        "nobody", "CONTOSO", "a%20b", "%C3%BC", "a%00b", "%FF", "broken",
+    ] {
         let answer = doors.get(&format!("/api/groups/{name}/active")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{name}");
         assert_eq!(answer.code(), "GroupNotFound", "{name}");

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use understudy::adapters::store::rows::{Properties, RowStore, Write};
 use understudy::functions::gate::Gate;
 use understudy::functions::router::router;
 
@@ -68,7 +69,6 @@ async fn what_is_no_envelope_is_refused() {
         "{",
         r#"{"Data":null}"#,
         r#"{"Data":[]}"#,
-        r#"{"Data":{}}"#,
         r#"{"data":{"timer":{}}}"#,
     ] {
         let answer = fire(&doors, &[], Body::from(body)).await;
@@ -301,4 +301,36 @@ async fn while_the_app_is_put_together_only_the_readiness_probe_is_answered() {
         key.open(std::sync::Arc::new(app));
     });
     assert_eq!(answer.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_timer_that_finds_only_junk_still_shows_that_it_runs() {
+    let doors = Doors::of(vec![group("contoso")]);
+    let junk = Write::Insert {
+        key: "group.contoso".to_owned(),
+        properties: Properties::new(),
+    };
+    doors.rows.transact(vec![junk]).await.unwrap();
+    let body = || Body::from(envelope(&json!(null), false).to_string());
+    fire(&doors, &[], body()).await;
+    let written = doors.rows.writes();
+    let answer = fire(&doors, &[], body()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert!(answer.text.contains("group.contoso"), "{}", answer.text);
+    assert_eq!(doors.rows.writes(), written + 1, "the heartbeat alone");
+}
+
+#[tokio::test]
+async fn evidence_of_groups_that_another_configuration_knows_survives_a_sweep() {
+    let doors = Doors::of(vec![group("contoso")]);
+    let body = || Body::from(envelope(&json!(null), false).to_string());
+    fire(&doors, &[], body()).await;
+    let others = deployment(vec![group("fabrikam")]);
+    let other = Doors::over(doors.rows.clone(), others, false);
+    fire(&other, &[], body()).await;
+    for (doors, name) in [(doors.again(), "contoso"), (other.again(), "fabrikam")] {
+        let group = doors.get(&format!("/api/groups/{name}")).await.json();
+        let probe = &group["sites"][0]["accounts"][0]["lastProbe"];
+        assert_eq!(probe["outcome"], "failed", "{name}: {group}");
+    }
 }
