@@ -92,6 +92,9 @@ fn table(raw: raw::Store, at: At<'_>, env: &Env, report: &mut Report) -> StoreSp
     };
     match access {
         Some(access) if report.problems.len() == before => StoreSpec::Table { access, table },
+        None if report.problems.len() == before => {
+            StoreSpec::Unusable("[store] does not say where the record is kept".to_owned())
+        }
         _ => unusable(report, "[store] has problems"),
     }
 }
@@ -165,9 +168,14 @@ fn host(at: At<'_>, env: &Env, report: &mut Report) -> Option<TableAccess> {
     } else if let Some(account) = get(HOST_ACCOUNT) {
         let uri = format!("https://{}.table.core.windows.net", account.trim());
         identity_setting(HOST_ACCOUNT, &uri)
-    } else {
+    } else if runs_under_host(env) {
         let message = "does not say where the record is kept: give endpoint or connection_string, or kind = \"embedded\" for a trial on one machine";
         report.problem(at, message.to_owned());
+        return None;
+    } else {
+        // Only looked at, on a machine that is not the app: its settings are elsewhere.
+        let message = "neither endpoint nor connection_string is given: the app's own storage (AzureWebJobsStorage, which is not set here) keeps the record, and fails with the app's region; give it an account of its own, or kind = \"embedded\" for a trial on one machine";
+        report.warning(at, message.to_owned());
         return None;
     };
     match found {
@@ -183,6 +191,18 @@ fn host(at: At<'_>, env: &Env, report: &mut Report) -> Option<TableAccess> {
             None
         }
     }
+}
+
+/// Whether this process is the app itself, so that what is not set is not there.
+fn runs_under_host(env: &Env) -> bool {
+    [
+        "FUNCTIONS_CUSTOMHANDLER_PORT",
+        "WEBSITE_SITE_NAME",
+        // Azure's local tools and our own `local` set it for the app.
+        "AZURE_FUNCTIONS_ENVIRONMENT",
+    ]
+    .iter()
+    .any(|name| env.contains_key(*name))
 }
 
 type Named<T> = Result<(&'static str, T), (&'static str, String)>;

@@ -171,7 +171,8 @@ fn the_byte_order_mark_and_crlf_are_no_problem() {
 fn check_tells_what_load_tells() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("understudy.toml");
-    std::fs::write(&path, "[policy]\nhold = \"1s\"\n").unwrap();
+    let text = "[policy]\nhold = \"1s\"\n[store]\nkind = \"embedded\"\n";
+    std::fs::write(&path, text).unwrap();
     let (checked, loaded) = (check(&path, &env(&[])), load(&path, &env(&[])));
     assert_eq!(checked.problems, loaded.problems);
     assert_eq!(checked.warnings, loaded.warnings);

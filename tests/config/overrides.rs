@@ -131,9 +131,12 @@ fn two_that_differ_only_in_capitals_are_a_problem() {
     let loaded = load_with(format!("{STORE}{GROUP}"), &settings);
     assert_eq!(
         lines(&loaded.problems),
+        ["understudy__policy__hold: sets the same as UNDERSTUDY__POLICY__HOLD; remove one"]
+    );
+    assert_eq!(
+        lines(&loaded.warnings),
         [
-            "[controller] or [policy] has problems: until they are mended, no group is moved automatically",
-            "understudy__policy__hold: sets the same as UNDERSTUDY__POLICY__HOLD; remove one",
+            "[controller] or [policy] has problems: until they are mended, no group is moved automatically"
         ]
     );
     assert_eq!(policy(&loaded).mode, Mode::Observe);

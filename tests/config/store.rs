@@ -99,11 +99,24 @@ fn the_hosts_own_storage_with_a_warning() {
 }
 
 #[test]
+fn without_the_apps_settings_at_hand_it_is_a_warning() {
+    let loaded = load_with(GROUP, &[]);
+    assert_eq!(lines(&loaded.problems), NONE);
+    let warnings = lines(&loaded.warnings);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("AzureWebJobsStorage, which is not set here"),
+        "{warnings:?}"
+    );
+    assert!(matches!(loaded.settings.store, StoreSpec::Unusable(_)));
+}
+
+#[test]
 fn bad_ones() {
     for (text, settings, problem) in [
         (
             "",
-            &[][..],
+            &[("FUNCTIONS_CUSTOMHANDLER_PORT", "7000")][..],
             "store: does not say where the record is kept: give endpoint or connection_string, or kind = \"embedded\" for a trial on one machine",
         ),
         (
