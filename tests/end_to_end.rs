@@ -12,12 +12,18 @@ mod stage;
 #[path = "support/table_proxy.rs"]
 mod table_proxy;
 
+#[path = "end_to_end/alerts.rs"]
+mod alerts;
+#[path = "end_to_end/bad_days.rs"]
+mod bad_days;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
 #[path = "end_to_end/bars.rs"]
 mod bars;
 #[path = "end_to_end/contested.rs"]
 mod contested;
+#[path = "end_to_end/crashes.rs"]
+mod crashes;
 #[path = "end_to_end/no_move.rs"]
 mod no_move;
 #[path = "end_to_end/orders.rs"]
@@ -28,5 +34,7 @@ mod outage;
 mod record;
 #[path = "end_to_end/rows.rs"]
 mod rows;
+#[path = "end_to_end/secrets.rs"]
+mod secrets;
 #[path = "end_to_end/terminal.rs"]
 mod terminal;

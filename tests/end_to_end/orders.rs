@@ -228,6 +228,7 @@ async fn a_dry_run_says_what_would_refuse_it() {
     let answer = order(&http, "contoso", "failover", forced).await.done();
     assert_eq!(answer["would"]["forced"], true, "{answer}");
     assert_eq!(answer["hold"], Value::Null);
+    assert_eq!(answer["overridden"]["code"], "TargetUnfit", "{answer}");
     assert_eq!(kinds(&http).await, [""; 0]);
     assert_eq!(stage.rows_of("group").await.len(), 0);
 }

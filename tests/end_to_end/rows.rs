@@ -77,6 +77,19 @@ async fn junk_rows_are_reported_left_alone_and_stop_no_other_group() {
     .await;
     let listed = get(&app, "/api/groups").await;
     assert_eq!(listed["groups"].as_array().unwrap().len(), 1, "{listed}");
+    let unreadable = listed["unreadable"].as_array().unwrap();
+    for group in ["fabrikam", "litware", "newer"] {
+        let told = unreadable
+            .iter()
+            .any(|row| row["row"] == format!("group.{group}"));
+        assert!(
+            told,
+            "{group} is missing from the list and nothing says so: {listed}"
+        );
+    }
+    let (status, page) = app.get("/api/status").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("group.fabrikam"), "{page}");
     let history = get(&app, "/api/groups/contoso/history").await;
     assert_eq!(history["entries"].as_array().unwrap().len(), 3, "{history}");
     let after = stage.all_rows().await;

@@ -130,10 +130,9 @@ async fn what_is_refused_ends_with_1_and_says_what_to_do() {
     assert_eq!(get(&app, "/api/groups/contoso").await["generation"], 0);
 
     // Dry, forced, fenced.
-    let dry = run(&app, "failover contoso --reason x --dry-run")
-        .await
-        .done();
-    assert!(dry.contains("TargetUnfit"), "{dry}");
+    let dry = run(&app, "failover contoso --reason x --dry-run").await;
+    assert_eq!(dry.code, 1, "{dry:?}");
+    assert!(dry.out.contains("TargetUnfit"), "{dry:?}");
     let words = "failover contoso --reason x --dry-run --force --json";
     assert_eq!(run(&app, words).await.json()["would"]["forced"], true);
     assert_eq!(get(&app, "/api/groups/contoso").await["generation"], 0);

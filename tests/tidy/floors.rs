@@ -8,6 +8,7 @@ use super::{files, none, read};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("telemetry", &[]),
+    ("bundle", &[]),
     ("decision", &["model"]),
     ("adapters", &["model"]),
     ("config", &["model"]),
@@ -28,6 +29,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "local",
         &[
             "adapters",
+            "bundle",
             "config",
             "controller",
             "decision",
@@ -40,6 +42,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "adapters",
+            "bundle",
             "config",
             "controller",
             "decision",
