@@ -24,6 +24,8 @@ mod bars;
 mod contested;
 #[path = "end_to_end/crashes.rs"]
 mod crashes;
+#[path = "end_to_end/identity.rs"]
+mod identity;
 #[path = "end_to_end/no_move.rs"]
 mod no_move;
 #[path = "end_to_end/orders.rs"]

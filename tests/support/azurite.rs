@@ -35,14 +35,36 @@ impl Azurite {
     pub fn start() -> Self {
         let program = install();
         for _ in 0..START_TRIES {
-            if let Some(started) = Self::try_start(&program) {
+            if let Some(started) = Self::try_start(&program, &[]) {
                 return started;
             }
         }
         panic!("Azurite did not start on any of {START_TRIES} free ports");
     }
 
-    fn try_start(program: &Path) -> Option<Self> {
+    /// Starts one that takes tokens, which it does only over TLS: with this certificate and key.
+    // Of the binaries that share this file one needs it.
+    #[allow(dead_code)]
+    pub fn start_with_tokens(certificate: &Path, key: &Path) -> Self {
+        let program = install();
+        let text = |path: &Path| path.to_str().expect("a plain path").to_owned();
+        let more = [
+            "--oauth".to_owned(),
+            "basic".to_owned(),
+            "--cert".to_owned(),
+            text(certificate),
+            "--key".to_owned(),
+            text(key),
+        ];
+        for _ in 0..START_TRIES {
+            if let Some(started) = Self::try_start(&program, &more) {
+                return started;
+            }
+        }
+        panic!("Azurite did not start on any of {START_TRIES} free ports");
+    }
+
+    fn try_start(program: &Path, more: &[String]) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
@@ -53,6 +75,7 @@ impl Azurite {
             .arg(program)
             .args(["--inMemoryPersistence", "--disableTelemetry", "--silent"])
             .args(["--tablePort", &port.to_string()])
+            .args(more)
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -64,13 +87,14 @@ impl Azurite {
             port,
             _folder: folder,
         };
-        started.answers_in_time().then_some(started)
+        let with_tls = !more.is_empty();
+        started.answers_in_time(with_tls).then_some(started)
     }
 
-    fn answers_in_time(&mut self) -> bool {
+    fn answers_in_time(&mut self, with_tls: bool) -> bool {
         let began = Instant::now();
         while began.elapsed() < START_LIMIT {
-            if self.answers() {
+            if self.answers(with_tls) {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -78,7 +102,8 @@ impl Azurite {
         false
     }
 
-    fn answers(&self) -> bool {
+    /// Over TLS a plain request is answered with an alert or a closed connection, which will do as well.
+    fn answers(&self, with_tls: bool) -> bool {
         let Ok(mut connection) = TcpStream::connect(("127.0.0.1", self.port)) else {
             return false;
         };
@@ -87,7 +112,7 @@ impl Azurite {
         connection
             .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .and_then(|()| connection.read_exact(&mut answer))
-            .is_ok_and(|()| &answer == b"HTTP")
+            .map_or(with_tls, |()| with_tls || &answer == b"HTTP")
     }
 
     /// Where it listens.
