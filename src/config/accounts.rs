@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::groups::name_fault;
-use super::load::good_url;
 use super::node::At;
-use super::report::{Report, shown};
+use super::pieces::{good_url, id, name_fault, part};
+use super::report::Report;
 use super::urls::Purpose;
 use super::{duration, raw};
 use crate::model::spec::{HttpSpec, VideoIndexerSpec};
@@ -79,31 +78,4 @@ fn endpoint(raw: raw::Http, at: At<'_>, report: &mut Report) -> Option<HttpSpec>
         expect_status: raw.expect_status.unwrap_or_else(|| vec![200]),
         expect_body,
     })
-}
-
-/// A name that becomes one segment of a URL's path.
-pub fn part(text: Option<String>, at: At<'_>, report: &mut Report) -> Option<String> {
-    let text = text?;
-    let bad =
-        |letter: char| letter.is_whitespace() || letter.is_control() || "/\\?#%".contains(letter);
-    if text.is_empty() || text.len() > 260 || text.contains(bad) {
-        let message =
-            "is not a name of Azure: it is empty, too long, or holds a space or one of / \\ ? # %";
-        report.problem(at, message.to_owned());
-        return None;
-    }
-    Some(text)
-}
-
-/// An id that Azure makes as a GUID. Other services with the same shapes may not, so another form is only
-/// unwise.
-pub fn id(text: Option<String>, at: At<'_>, report: &mut Report) -> Option<String> {
-    let text = part(text, at, report)?;
-    if text.len() != 36 || uuid::Uuid::try_parse(&text).is_err() {
-        report.warning(
-            at,
-            format!("{} is not a GUID, as Azure's ids are", shown(&text)),
-        );
-    }
-    Some(text)
 }

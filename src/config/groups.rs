@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::structured;
-use super::media::Noticed;
 use super::node::At;
+use super::pieces::{name_fault, structured};
 use super::policy::Base;
+use super::reading::{Noticed, Reading};
 use super::report::{Report, shown};
 use super::shape::{self, Shape};
 use super::{Env, accounts, media, raw};
@@ -22,18 +22,6 @@ pub struct Found {
     pub bad: Vec<GroupName>,
     /// Whether every group's name could be read; else any record may belong to one of them.
     pub named: bool,
-}
-
-/// What reading a group needs.
-pub struct Reading<'a> {
-    /// App settings.
-    pub env: &'a Env,
-    /// `[policy]`.
-    pub base: &'a Base,
-    /// What was found.
-    pub report: &'a mut Report,
-    /// What is told once for all groups.
-    pub noticed: Noticed,
 }
 
 /// Reads `groups` at the top of the tree.
@@ -288,22 +276,5 @@ fn warn_of_shared_fate(groups: &[GroupSpec], vantage: &Vantage, at: At<'_>, repo
         );
         let controller = at.child("controller");
         report.warning(controller.child("vantage"), message);
-    }
-}
-
-/// What is wrong with the name of a site, an endpoint or a vantage: it becomes part of row keys and
-/// URLs.
-#[must_use]
-pub fn name_fault(name: &str) -> Option<String> {
-    let bad = |letter: char| letter.is_control() || "/\\?#%".contains(letter);
-    if name.trim().is_empty() {
-        Some("is empty".to_owned())
-    } else if name.trim() != name || name.chars().count() > 63 || name.contains(bad) {
-        Some(
-            "is not a name: up to 63 characters, none of them / \\ ? # %, no space at its ends"
-                .to_owned(),
-        )
-    } else {
-        None
     }
 }

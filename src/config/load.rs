@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
 use toml::de::DeTable;
 
 use super::node::{At, Lines, Node};
+use super::pieces::{Section, good_url, name_fault, structured};
 use super::policy::Base;
 use super::report::Report;
 use super::schedule::Schedule;
 use super::shape::{self, Shape};
-use super::urls::{self, Purpose};
+use super::urls::Purpose;
 use super::{Env, Loaded, groups, overlay, raw, store};
-use crate::model::deployment::{Deployment, FromRecord, Settings, StoreSpec};
+use crate::model::deployment::{Deployment, FromRecord, Settings};
 use crate::model::name::Vantage;
 use crate::model::region;
 
@@ -196,14 +196,6 @@ fn only_shared(mut root: Node, store_is_whole: bool) -> Node {
     root
 }
 
-/// A section that was read.
-pub struct Section<T> {
-    /// What is good of it.
-    pub good: T,
-    /// Whether its form had problems.
-    pub hurt: bool,
-}
-
 /// Reads one section of the file as far as it is good.
 pub fn section<T: DeserializeOwned + Default>(
     at: At<'_>,
@@ -221,17 +213,6 @@ pub fn section<T: DeserializeOwned + Default>(
         good: good.map_or_else(T::default, |good| structured(good, here, report)),
         hurt: report.problems.len() > before,
     }
-}
-
-/// Turns what passed the check of its form into its structure.
-pub fn structured<T: DeserializeOwned + Default>(good: Json, at: At<'_>, report: &mut Report) -> T {
-    serde_path_to_error::deserialize(good).unwrap_or_else(|error| {
-        report.problem(
-            at,
-            format!("cannot be read at {}: {}", error.path(), error.inner()),
-        );
-        T::default()
-    })
 }
 
 fn unknown_sections(at: At<'_>, shape: &Shape, report: &mut Report) -> bool {
@@ -282,7 +263,7 @@ fn controller(at: At<'_>, env: &Env, shape: &Shape, report: &mut Report) -> Cont
 fn vantage(given: Option<&str>, at: At<'_>, env: &Env, report: &mut Report) -> Vantage {
     if let Some(given) = given {
         let programmatic = region::programmatic(given);
-        match groups::name_fault(given) {
+        match name_fault(given) {
             None if region::is_known(&programmatic) => return Vantage::new(programmatic),
             None => return Vantage::new(given),
             Some(fault) => report.problem(at.child("vantage"), fault),
@@ -293,7 +274,7 @@ fn vantage(given: Option<&str>, at: At<'_>, env: &Env, report: &mut Report) -> V
         .map(|name| region::programmatic(name));
     Vantage::new(
         region
-            .filter(|name| groups::name_fault(name).is_none())
+            .filter(|name| name_fault(name).is_none())
             .unwrap_or_else(|| "local".to_owned()),
     )
 }
@@ -330,26 +311,4 @@ fn trust(wanted: Option<bool>, at: At<'_>, env: &Env, report: &mut Report) -> bo
         report.warning(at.child("trust_principal"), message.to_owned());
     }
     wanted && platform
-}
-
-/// A URL if it is good; else it is reported.
-pub fn good_url(text: &str, purpose: Purpose, at: At<'_>, report: &mut Report) -> Option<String> {
-    match urls::check(text, purpose) {
-        Ok(checked) => {
-            if let Some(warning) = checked.warning {
-                report.warning(at, warning);
-            }
-            Some(checked.url)
-        }
-        Err(message) => {
-            report.problem(at, message);
-            None
-        }
-    }
-}
-
-/// The line for people of a store that cannot be used.
-pub fn unusable(report: &Report, otherwise: &str) -> StoreSpec {
-    let line = report.problems.last().map(ToString::to_string);
-    StoreSpec::Unusable(line.unwrap_or_else(|| otherwise.to_owned()))
 }

@@ -1,32 +1,12 @@
 //! Media Services accounts. This version hands them out in lookups and does not probe them.
 
-use super::accounts::{id, part};
-use super::groups::Reading;
-use super::load::good_url;
 use super::node::At;
+use super::pieces::{good_url, id, part};
 use super::raw;
+use super::reading::Reading;
 use super::report::{Report, shown};
 use super::urls::Purpose;
 use crate::model::spec::MediaServicesSpec;
-
-/// What is told once, however many groups it touches.
-#[derive(Debug, Default)]
-pub struct Noticed {
-    media_accounts: usize,
-}
-
-impl Noticed {
-    /// Tells it.
-    pub fn report(&self, at: At<'_>, report: &mut Report) {
-        if self.media_accounts > 0 {
-            let message = format!(
-                "{} Media Services account(s): this version hands them out in lookups, and neither probes, starts nor stops them",
-                self.media_accounts
-            );
-            report.file_warning(&at.path(), message);
-        }
-    }
-}
 
 /// Reads a Media Services account. `None` where something that it needs is missing or wrong.
 pub fn media_services(

@@ -8,6 +8,7 @@
 //! | unknown keys, wrong types, missing keys | `shape` |
 //! | what makes a group good | `groups`, `accounts`, `media`, `policy` |
 //! | where the record is kept | `store` |
+//! | pieces that several sections have | `pieces` |
 //! | the order of all this, and what a broken file leaves | `load` |
 //! | durations, schedules, URLs | `duration`, `schedule`, `urls` |
 
@@ -19,8 +20,10 @@ mod media;
 mod nearest;
 mod node;
 mod overlay;
+mod pieces;
 mod policy;
 pub mod raw;
+mod reading;
 mod report;
 pub mod schedule;
 mod schema;

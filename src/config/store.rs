@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::load::{Section, good_url, unusable};
 use super::node::{At, Source};
+use super::pieces::{Section, good_url, unusable};
 use super::report::{Report, shown};
 use super::urls::{Purpose, is_loopback};
 use super::{Env, raw};

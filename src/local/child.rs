@@ -82,7 +82,7 @@ impl Handler {
             state: sender,
             replace: Arc::clone(&replace),
             stop: stop.clone(),
-            client: super::proxy::client(),
+            client: super::wire::client(),
             errors: Errors::default(),
         };
         Self {

@@ -21,7 +21,7 @@ use super::host::{self, Host, Plan};
 use super::signals::Signals;
 use super::story::{self, History, Scene};
 use super::voice::Logbook;
-use super::{host_json, own_program, proxy, with_schedule};
+use super::{host_json, own_program, wire, with_schedule};
 
 /// The group of the demo's world.
 const GROUP: &str = "contoso";
@@ -207,7 +207,7 @@ fn open(console: Console, base: &str, simulator: &str, log: &Path) {
 
 /// Looks at the app as a client would, again and again, and tells what is new.
 async fn narrate(console: Console, base: &str, simulator: &Simulator, log: &Path) {
-    let client = proxy::client();
+    let client = wire::client();
     let begun = Instant::now();
     let mut spoken = Instant::now();
     let mut is_slow_told = false;

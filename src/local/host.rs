@@ -13,10 +13,10 @@ use super::child::{Handler, Launch};
 use super::front::Front;
 use super::function_json::{self, Function, Source, Trigger};
 use super::host_json::{HostJson, HttpMode};
-use super::proxy;
 use super::route::RouteTable;
 use super::timer::Clock;
 use super::voice::Voice;
+use super::wire;
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ impl Host {
             },
             Arc::clone(&voice),
         );
-        let client = proxy::client();
+        let client = wire::client();
         let mut tasks = JoinSet::new();
         let mut front = Front {
             routes: RouteTable::new(),

@@ -20,6 +20,7 @@ pub mod signals;
 pub mod story;
 pub mod timer;
 pub mod voice;
+pub mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

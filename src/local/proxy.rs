@@ -37,19 +37,6 @@ const HOP_BY_HOP: [&str; 10] = [
 /// How long the host waits for a handler that is being started.
 const STARTING: Duration = Duration::from_secs(120);
 
-/// A client for the handler: loopback only, never through a proxy, following nothing.
-#[must_use]
-pub fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        // Nothing here speaks TLS, and a machine may have no certificates.
-        .tls_certs_only(std::iter::empty())
-        .redirect(reqwest::redirect::Policy::none())
-        .http1_only()
-        .build()
-        .unwrap_or_default()
-}
-
 /// Why a request got no answer from the handler.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

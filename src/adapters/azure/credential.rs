@@ -23,8 +23,8 @@ use azure_identity::{
 use jiff::Timestamp;
 use url::Url;
 
-use super::identity::IdentityError;
 use super::keeper::Token;
+use super::lack::IdentityError;
 use super::token_body::as_documented;
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;

@@ -4,27 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Source;
-use super::keeper::{Clock, Fetch, FetchLost, Got, Keeper};
+use super::keeper::{Clock, Fetch, Got, Keeper};
 use crate::model::secret::Secret;
 
 pub use super::keeper::Token;
-
-/// Why there is no token. The text never holds a secret.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum IdentityError {
-    /// The identity endpoint failed or did not answer: try again.
-    #[error("{0}")]
-    Unavailable(String),
-    /// It refused us, or no identity is set up: a person must mend something.
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl From<FetchLost> for IdentityError {
-    fn from(_: FetchLost) -> Self {
-        Self::Unavailable("this process is shutting down".to_owned())
-    }
-}
+pub use super::lack::IdentityError;
 
 /// This deployment's identity. Clones share their tokens.
 #[derive(Debug, Clone)]

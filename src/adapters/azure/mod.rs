@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | this deployment's own tokens, one per audience | `identity` |
 //! | how they are fetched: managed identity, client secret, Azure CLI | `credential` |
+//! | why there is none | `lack` |
 //! | the shapes in which an identity endpoint answers | `token_body` |
 //! | how any token is kept: to its expiry, renewed early, fetched once for all who ask | `keeper` |
 //! | ARM: minting an account's token, reading an account | `arm` |
@@ -15,5 +16,6 @@ pub mod arm;
 pub mod credential;
 pub mod identity;
 pub mod keeper;
+pub mod lack;
 pub mod pace;
 pub mod token_body;
