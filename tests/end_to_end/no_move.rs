@@ -1,8 +1,8 @@
 //! What must not move a group, and what is said of it instead.
 
 use serde_json::Value;
-use understudy::sim::World;
 use understudy::sim::{Fault, Scope, Service};
+use understudy::sim::{Simulator, World};
 
 use crate::handler::Handler;
 use crate::stage::{Stage, counted_round, entries, get, quick, site};
@@ -187,4 +187,35 @@ async fn a_target_that_is_not_fit() {
     seen.explains("TargetUnfit");
     let refused = entries(&seen.timer, "contoso", "refused").await;
     assert_eq!(refused.len(), 1, "it is told once: {refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sites_down_behind_hosts_of_their_own() {
+    let mut world = World::with_regions(&["westeurope", "northeurope"]);
+    for region in ["westeurope", "northeurope"] {
+        world.add_endpoint(Some("contoso"), region, "captions", 200, "ready");
+    }
+    let other = Simulator::start(world.clone(), 0).await.unwrap();
+    let stage = Stage::set(world, quick()).await;
+    let north = |sim: &Simulator| format!("{}/http/northeurope", sim.base_url());
+    let text = stage.configuration();
+    stage.configure(&text.replace(&north(&stage.sim), &north(&other)));
+    let timer = stage.handler().await;
+    counted_round(&timer).await;
+    stage.sim.break_region("westeurope");
+    other.break_region("northeurope");
+    for _ in 0..6 {
+        counted_round(&timer).await;
+    }
+    let group = get(&timer, GROUP).await;
+    let seen = Seen {
+        stage,
+        timer,
+        group,
+    };
+    seen.stayed().await;
+    assert_eq!(seen.hold(), "AllSitesDown", "{}", seen.group);
+    seen.explains("AllSitesDown");
+    let refused = entries(&seen.timer, "contoso", "refused").await;
+    assert_eq!(refused.len(), 1, "people are told once: {refused:?}");
 }
