@@ -7,6 +7,10 @@
 mod azurite;
 #[path = "support/handler.rs"]
 mod handler;
+#[path = "support/host/mod.rs"]
+mod host;
+#[path = "host/package.rs"]
+mod package;
 #[path = "support/stage.rs"]
 mod stage;
 #[path = "support/table_proxy.rs"]
