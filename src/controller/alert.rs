@@ -63,8 +63,11 @@ impl Controller {
         mut message: Alert,
     ) -> Result<AlertAnswer, StoreError> {
         alert::trim(&mut message);
+        self.pin_site(&mut message).await;
         let speaks_of_none = self.matches(&message, |_| None).is_empty();
-        let is_foreign = speaks_of_none && self.knows_every_group();
+        // An end that names nothing may be that of something of ours whose beginning is still on its way.
+        let is_nameless_end = message.stage == SignalStage::Resolved && names_nothing(&message);
+        let is_foreign = speaks_of_none && self.knows_every_group() && !is_nameless_end;
         // What speaks of no group of ours may still be the news that something of ours is over.
         let newer = |known: Option<&Alert>, new: &Alert| match known {
             None if is_foreign => None,
@@ -109,6 +112,20 @@ impl Controller {
 
     /// The records of these groups, as far as they can be had in time. Of several alerts that ask at once,
     /// one reads.
+    /// An alert that names a group and none of its sites speaks of the one that is active now, whatever moves
+    /// come later. Where that cannot be had in time, it is worked out from the record when the row is read.
+    async fn pin_site(&self, message: &mut Alert) {
+        if message.group.is_none() || message.site.is_some() {
+            return;
+        }
+        let named: Vec<GroupName> = self.matches(message, |_| None).into_keys().collect();
+        let states = self.states(named).await;
+        message.site = states
+            .into_values()
+            .next()
+            .map(|state| state.active().to_string());
+    }
+
     async fn states(&self, groups: Vec<GroupName>) -> BTreeMap<GroupName, Arc<GroupState>> {
         let are_fresh = || {
             let mut all = groups.iter();
@@ -273,6 +290,10 @@ fn why_recorded(spec: &GroupSpec, found: &[Match], active: Option<&SiteName>) ->
             let sites: Vec<&str> = found.iter().map(|one| one.site.as_str()).collect();
             Some(format!("{} is not active", sites.join(", ")))
         })
+}
+
+fn names_nothing(message: &Alert) -> bool {
+    message.impacts.is_empty() && message.resources.is_empty() && message.group.is_none()
 }
 
 fn unmatched(message: &Alert) -> String {

@@ -26,6 +26,7 @@ const SERVICE_NAMES: &[(Service, &[&str])] = &[
             "azureappliedaiservices",
             "azureappliedaiservicesazurevideoindexer",
             "e9a80e677cad4840bf1bae9373c9c411",
+            "b386349559b340a593796ccca152c394",
             "438b91acac2848ffbd61d66aa3e7961c",
         ],
     ),
@@ -62,8 +63,12 @@ pub fn newer(known: Option<&Alert>, new: &Alert) -> Option<Alert> {
     if kept.impacts.is_empty() {
         kept.impacts.clone_from(&known.impacts);
     }
-    if known.stage == SignalStage::Active && goes_on(known, &kept) {
-        kept.received_at = known.received_at;
+    if known.stage == SignalStage::Active {
+        // The site that it was raised against, although another may be active when it goes on or ends.
+        kept.site = known.site.clone().or(kept.site);
+        if goes_on(known, &kept) {
+            kept.received_at = known.received_at;
+        }
     }
     Some(kept)
 }

@@ -356,17 +356,24 @@ async fn a_rule_names_its_group_by_a_custom_property() {
     let answer = send(&handler, &measured("m-2", "Fired", &named)).await;
     assert_eq!(answer, json!({"matched": ["contoso"], "ignored": []}));
     moved(&handler).await;
-    // It was raised against the site that was active then, and does not follow the group to the next.
-    fire(&handler).await;
-    let group = get(&handler, GROUP).await;
-    let regions: Vec<&str> = group["signals"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|signal| signal["id"] == "m-2")
-        .map(|signal| signal["region"].as_str().unwrap())
-        .collect();
-    assert_eq!(regions, ["westeurope"], "{group}");
+    // It was raised against the site that was active then, and does not follow the group to the next,
+    // nor anywhere when the group has been there and back.
+    for to in ["northeurope", "westeurope", "northeurope"] {
+        let body = json!({"reason": "there and back", "to": to, "force": true});
+        let (status, answer) = post(&handler, "/api/groups/contoso/failover", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        fire(&handler).await;
+        let group = get(&handler, GROUP).await;
+        assert_eq!(group["active"], to, "{group}");
+        let regions: Vec<&str> = group["signals"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|signal| signal["id"] == "m-2")
+            .map(|signal| signal["region"].as_str().unwrap())
+            .collect();
+        assert_eq!(regions, ["westeurope"], "{group}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::fields::{find, list, member, subscription_of, text, texts, time};
+use super::fields::{find, list, long_text, member, subscription_of, text, texts, time};
 use crate::model::alert::{Alert, Impact};
 use crate::model::signal::{SignalKind, SignalStage};
 
@@ -152,7 +152,7 @@ fn impacts(properties: &Value) -> Vec<Impact> {
     vec![Impact {
         service,
         service_id: None,
-        regions: text(properties, "/region")
+        regions: long_text(properties, "region")
             .map(|regions| {
                 regions
                     .split([',', ';'])

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 /// A longer text than this is cut: ids, names and regions are short.
 const TEXT_LIMIT: usize = 300;
+/// A list of every region's name is shorter than this.
+const LONG_TEXT_LIMIT: usize = 8_192;
 /// More entries than this are not read from one list: an outage of a region names all its services.
 const LIST_LIMIT: usize = 1_000;
 
@@ -27,6 +29,12 @@ pub(super) fn find<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
             .find(|(name, value)| name.eq_ignore_ascii_case(key) && !value.is_null())
             .map(|(_, value)| value)
     })
+}
+
+/// A text that lists many names: cut only where no list of regions ends.
+pub(super) fn long_text(value: &Value, key: &str) -> Option<String> {
+    let text = find(value, &[key])?.as_str()?;
+    Some(text.chars().take(LONG_TEXT_LIMIT).collect())
 }
 
 fn as_text(value: &Value) -> Option<String> {

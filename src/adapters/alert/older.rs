@@ -69,17 +69,22 @@ fn from_metric(
 pub(super) fn log(value: &Value, now: Timestamp) -> Option<Alert> {
     let data = value.get("data")?;
     let rule = member(data, &["AlertRuleName"])?;
+    let subscription = member(data, &["SubscriptionId"]);
+    let resource = member(data, &["ResourceId"]);
+    // Two subscriptions may have rules of one name.
+    let place = resource.clone().or_else(|| subscription.clone());
+    let thread = format!("log {rule} {}", place.unwrap_or_default());
     Some(Alert {
-        thread: format!("log {}", rule.to_ascii_lowercase()),
+        thread: thread.trim().to_ascii_lowercase(),
         id: rule,
         kind: SignalKind::Metric,
         stage: SignalStage::Active,
         event_at: time(data, &["SearchIntervalEndtimeUtc"]).unwrap_or(now),
         received_at: now,
         updated_at: now,
-        subscription: member(data, &["SubscriptionId"]),
+        subscription,
         impacts: Vec::new(),
-        resources: member(data, &["ResourceId"]).into_iter().collect(),
+        resources: resource.into_iter().collect(),
         group: member(data, &["understudyGroup"]),
         site: member(data, &["understudySite"]),
         recorded_only: None,
