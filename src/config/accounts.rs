@@ -64,7 +64,13 @@ fn endpoint(raw: raw::Http, at: At<'_>, report: &mut Report) -> Option<HttpSpec>
     let url = (raw.url).and_then(|url| good_url(&url, Purpose::Endpoint, at.child("url"), report));
     let endpoint = match raw.endpoint {
         Some(text) => good_url(&text, Purpose::Endpoint, at.child("endpoint"), report),
-        None => url.clone(),
+        None => {
+            if url.as_deref().is_some_and(|url| url.contains('?')) {
+                let message = "has a query, which may hold a key, and every lookup hands it out: name an endpoint without it";
+                report.warning(at.child("url"), message.to_owned());
+            }
+            url.clone()
+        }
     };
     if raw.expect_status.as_ref().is_some_and(Vec::is_empty) {
         let message = "is empty: list the statuses that are good, or leave the key out".to_owned();

@@ -13,6 +13,7 @@
 //! | 413 | `RequestBodyTooLarge` | a body over 1 MiB |
 //! | 500 | `TickFailed` | the timer's run could not read or commit state |
 //! | 500 | `InternalError` | a bug of ours |
+//! | 503 | `AppNotWell` | `health`: something is wrong with this app; beside `error` it tells all `reasons` |
 //! | 503 | `StoreUnavailable` | the store gives no answer, or the app is still starting |
 
 use std::borrow::Cow;

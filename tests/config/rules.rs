@@ -346,6 +346,13 @@ fn http() {
                 "10: groups[0].sites[0].http[0].endpoint: http:// is not encrypted; on loopback that is good for trials",
             ],
         ),
+        site(
+            "[[groups.sites]]\nregion = \"westus\"\n[[groups.sites.http]]\nname = \"h\"\nurl = \"https://w.example/?code=secret\"\n[[groups.sites.http]]\nname = \"i\"\nurl = \"https://i.example/?code=secret\"\nendpoint = \"https://i.example\"",
+            &[],
+            &[
+                "9: groups[0].sites[0].http[0].url: has a query, which may hold a key, and every lookup hands it out: name an endpoint without it",
+            ],
+        ),
     ]);
 }
 

@@ -197,6 +197,14 @@ async fn health_tells_its_reasons() {
     let reasons = answer.json()["reasons"].as_array().unwrap().clone();
     assert_eq!(reasons.len(), 2);
     assert!(reasons[0].as_str().unwrap().contains("groups[0].name"));
+    assert_eq!(answer.code(), "AppNotWell");
+    assert_eq!(answer.header("x-ms-error-code"), "AppNotWell");
+    assert!(
+        answer.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("groups[0].name")
+    );
 }
 
 #[tokio::test]
