@@ -110,8 +110,6 @@ impl Controller {
         }
     }
 
-    /// The records of these groups, as far as they can be had in time. Of several alerts that ask at once,
-    /// one reads.
     /// An alert that names a group and none of its sites speaks of the one that is active now, whatever moves
     /// come later. Where that cannot be had in time, it is worked out from the record when the row is read.
     async fn pin_site(&self, message: &mut Alert) {
@@ -126,6 +124,8 @@ impl Controller {
             .map(|state| state.active().to_string());
     }
 
+    /// The records of these groups, as far as they can be had in time. Of several alerts that ask at once,
+    /// one reads.
     async fn states(&self, groups: Vec<GroupName>) -> BTreeMap<GroupName, Arc<GroupState>> {
         let are_fresh = || {
             let mut all = groups.iter();
