@@ -36,6 +36,7 @@ const AUDIENCES: [&str; 4] = [
     "https://management.chinacloudapi.cn",
 ];
 
+const PROVIDER: &str = "Microsoft.VideoIndexer";
 const ACTION: &str = "generateAccessToken";
 
 /// The path of a resource: ARM compares its parts in any case.
@@ -114,11 +115,14 @@ pub(super) fn answer(state: &State, call: &Call) -> Response {
             "The path names no resource that the simulator has.",
         );
     };
-    if let Some(refused) = wrong_version(call, &target) {
+    let is_known = target.provider.eq_ignore_ascii_case(PROVIDER)
+        && target.kind.eq_ignore_ascii_case("accounts");
+    let versions: &[&str] = if is_known { &API_VERSIONS } else { &[] };
+    if let Some(refused) = wrong_version(call, target.kind, versions) {
         return refused;
     }
     let Some(account) = target.account(state) else {
-        return absent(state, &target);
+        return absent(state, call);
     };
     match (&call.method, target.action) {
         (&Method::GET, "") => finish(call::json(200, &resource(state, account))),
@@ -132,7 +136,7 @@ pub(super) fn answer(state: &State, call: &Call) -> Response {
 }
 
 /// What ARM says while this fault is set.
-pub(super) fn refuse(place: &Place, call: &Call, fault: Fault) -> Response {
+pub(super) fn refuse(state: &State, place: &Place, call: &Call, fault: Fault) -> Response {
     let path = Target::read(call).map(|target| (target.resource_id(), target.action.to_owned()));
     let (scope, action) = path.unwrap_or_default();
     match fault {
@@ -161,36 +165,46 @@ pub(super) fn refuse(place: &Place, call: &Call, fault: Fault) -> Response {
             );
             failure(status.unwrap_or(403), "AuthorizationFailed", &message)
         }
-        Fault::Missing => Target::read(call).map_or_else(
-            || failure(404, "ResourceNotFound", "The resource was not found."),
-            |target| resource_not_found(&target),
+        Fault::Missing if Target::read(call).is_some() => absent(state, call),
+        Fault::Missing => failure(404, "ResourceNotFound", "The resource was not found."),
+        Fault::Gone => failure(410, "Gone", "The resource is no longer there."),
+        Fault::Precondition => failure(
+            412,
+            "PreconditionFailed",
+            "A precondition of the request was not met.",
         ),
-        Fault::Error(status) => server_error(status),
-        _ => server_error(503),
+        Fault::Error(status) => server_error(PROVIDER, status),
+        _ => server_error(PROVIDER, 503),
     }
 }
 
-fn server_error(status: u16) -> Response {
+/// An error of ARM, or of the resource provider behind it.
+pub(super) fn server_error(provider: &str, status: u16) -> Response {
     let (code, message) = match status {
         502 => (
             "BadGateway",
-            "The gateway received a bad response from 'Microsoft.VideoIndexer'.",
+            format!("The gateway received a bad response from '{provider}'."),
         ),
         503 => (
             "ServiceUnavailable",
-            "The service is temporarily unavailable. Please try again.",
+            "The service is temporarily unavailable. Please try again.".to_owned(),
         ),
         504 => (
             "GatewayTimeout",
-            "The gateway did not receive a response from 'Microsoft.VideoIndexer' within the specified time period.",
+            format!(
+                "The gateway did not receive a response from '{provider}' within the specified time period."
+            ),
         ),
-        _ => ("InternalServerError", "Encountered internal server error."),
+        _ => (
+            "InternalServerError",
+            "Encountered internal server error.".to_owned(),
+        ),
     };
-    failure(status, code, message)
+    failure(status, code, &message)
 }
 
 /// Why the call's token is not taken: only one of our identity endpoint, for ARM, that is good now, is.
-fn unauthenticated(state: &State, call: &Call) -> Option<Response> {
+pub(super) fn unauthenticated(state: &State, call: &Call) -> Option<Response> {
     let Some(token) = call.bearer() else {
         return Some(unauthorized(
             "AuthenticationFailed",
@@ -225,8 +239,8 @@ fn unauthenticated(state: &State, call: &Call) -> Option<Response> {
     Some(unauthorized("InvalidAuthenticationTokenAudience", &message))
 }
 
-/// Why the call's api-version is not taken.
-fn wrong_version(call: &Call, target: &Target<'_>) -> Option<Response> {
+/// Why the call's api-version is not taken: a type of resource has these.
+pub(super) fn wrong_version(call: &Call, kind: &str, versions: &[&str]) -> Option<Response> {
     let Some(version) = call.query("api-version") else {
         return Some(failure(
             400,
@@ -234,58 +248,41 @@ fn wrong_version(call: &Call, target: &Target<'_>) -> Option<Response> {
             "The api-version query parameter (?api-version=) is required for all requests.",
         ));
     };
-    let video_indexer = target
-        .provider
-        .eq_ignore_ascii_case("Microsoft.VideoIndexer")
-        && target.kind.eq_ignore_ascii_case("accounts");
-    if video_indexer && API_VERSIONS.contains(&version.to_ascii_lowercase().as_str()) {
+    if versions.contains(&version.to_ascii_lowercase().as_str()) {
         return None;
     }
-    let supported = if video_indexer {
-        API_VERSIONS.join(", ")
-    } else {
-        String::new()
-    };
     let message = format!(
-        "No registered resource provider found for API version '{version}' for type '{}'. \
-         The supported api-versions are '{supported}'.",
-        target.kind
+        "No registered resource provider found for API version '{version}' for type '{kind}'. \
+         The supported api-versions are '{}'.",
+        versions.join(", ")
     );
     Some(failure(400, "NoRegisteredProviderFound", &message))
 }
 
-fn absent(state: &State, target: &Target<'_>) -> Response {
-    match state.index.has(target.subscription, target.resource_group) {
-        (false, _) => failure(
-            404,
+/// What of the path to an account is not there: its subscription, its resource group, or itself.
+pub(super) fn absent(state: &State, call: &Call) -> Response {
+    let (subscription, group) = (call.segment(1), call.segment(3));
+    let (code, message) = match state.index.has(subscription, group) {
+        (false, _) => (
             "SubscriptionNotFound",
-            &format!(
-                "The subscription '{}' could not be found.",
-                target.subscription
-            ),
+            format!("The subscription '{subscription}' could not be found."),
         ),
-        (true, false) => failure(
-            404,
+        (true, false) => (
             "ResourceGroupNotFound",
-            &format!(
-                "Resource group '{}' could not be found.",
-                target.resource_group
+            format!("Resource group '{group}' could not be found."),
+        ),
+        (true, true) => (
+            "ResourceNotFound",
+            format!(
+                "The Resource '{}/{}/{}' under resource group '{group}' was not found. \
+                 For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+                call.segment(5),
+                call.segment(6),
+                call.segment(7)
             ),
         ),
-        (true, true) => resource_not_found(target),
-    }
-}
-
-fn resource_not_found(target: &Target<'_>) -> Response {
-    failure(
-        404,
-        "ResourceNotFound",
-        &format!(
-            "The Resource '{}/{}/{}' under resource group '{}' was not found. \
-             For more details please go to https://aka.ms/ARMResourceNotFoundFix",
-            target.provider, target.kind, target.name, target.resource_group
-        ),
-    )
+    };
+    failure(404, code, &message)
 }
 
 /// The account as ARM shows it. As in Azure, the id's case is not the caller's, the location is written
@@ -403,7 +400,8 @@ pub(super) fn account_token(
     state.accounts.issue(claims, now, expires)
 }
 
-fn unauthorized(code: &str, message: &str) -> Response {
+/// The token is not taken.
+pub(super) fn unauthorized(code: &str, message: &str) -> Response {
     let challenge = format!(
         "Bearer authorization_uri=\"https://login.windows.net/{TENANT}\", error=\"invalid_token\", \
          error_description=\"{message}\""
@@ -411,7 +409,8 @@ fn unauthorized(code: &str, message: &str) -> Response {
     call::with_header(failure(401, code, message), "www-authenticate", &challenge)
 }
 
-fn failure(status: u16, code: &str, message: &str) -> Response {
+/// An error.
+pub(super) fn failure(status: u16, code: &str, message: &str) -> Response {
     finish(call::json(
         status,
         &json!({ "error": { "code": code, "message": message } }),
@@ -419,7 +418,7 @@ fn failure(status: u16, code: &str, message: &str) -> Response {
 }
 
 /// The headers that every answer of ARM carries.
-fn finish(response: Response) -> Response {
+pub(super) fn finish(response: Response) -> Response {
     let id = uuid::Uuid::new_v4().to_string();
     let mut response = response;
     for name in ["x-ms-request-id", "x-ms-correlation-request-id"] {

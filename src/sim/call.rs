@@ -34,11 +34,62 @@ pub enum Kind {
     Endpoint,
     /// The neutral control target.
     Control,
+    /// A Media Services account itself.
+    MediaAccount,
+    /// The list of an account's transforms, or one of them.
+    Transforms,
+    /// A transform's jobs, or one of them.
+    Jobs,
+    /// An account's streaming endpoints, or one of them.
+    StreamingEndpoints,
+    /// An account's live events, one of them, or its outputs.
+    LiveEvents,
+    /// An account's streaming locators, one of them, or its paths.
+    StreamingLocators,
+    /// Starting a streaming endpoint or a live event.
+    Start,
+    /// Stopping one.
+    Stop,
+    /// Bringing a live event to stand-by.
+    Allocate,
+    /// How a long-running operation stands.
+    Operation,
+    /// The root of a streaming host.
+    StreamingHost,
+    /// Content on a streaming host: any path but the root.
+    Content,
+    /// Content keys.
+    Keys,
     /// Anything else.
     Other,
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 21] = [
+        Self::Token,
+        Self::Account,
+        Self::Mint,
+        Self::List,
+        Self::Index,
+        Self::Endpoint,
+        Self::Control,
+        Self::MediaAccount,
+        Self::Transforms,
+        Self::Jobs,
+        Self::StreamingEndpoints,
+        Self::LiveEvents,
+        Self::StreamingLocators,
+        Self::Start,
+        Self::Stop,
+        Self::Allocate,
+        Self::Operation,
+        Self::StreamingHost,
+        Self::Content,
+        Self::Keys,
+        Self::Other,
+    ];
+
     /// Its name in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -50,8 +101,29 @@ impl Kind {
             Self::Index => "index",
             Self::Endpoint => "endpoint",
             Self::Control => "control",
+            Self::MediaAccount => "mediaAccount",
+            Self::Transforms => "transforms",
+            Self::Jobs => "jobs",
+            Self::StreamingEndpoints => "streamingEndpoints",
+            Self::LiveEvents => "liveEvents",
+            Self::StreamingLocators => "streamingLocators",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Allocate => "allocate",
+            Self::Operation => "operation",
+            Self::StreamingHost => "streamingHost",
+            Self::Content => "content",
+            Self::Keys => "keys",
             Self::Other => "other",
         }
+    }
+
+    /// The kind of this name, in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str().eq_ignore_ascii_case(name))
     }
 }
 
@@ -59,9 +131,13 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) service: Service,
+    /// Through which other service the request comes: that one's faults are met first.
+    pub(super) front: Option<Service>,
     pub(super) kind: Kind,
     pub(super) region: String,
     pub(super) name: String,
+    /// What of the account: `streamingEndpoints/default`, or empty.
+    pub(super) part: String,
     pub(super) subscription_id: String,
 }
 
@@ -70,9 +146,11 @@ impl Place {
     pub(super) const fn of(service: Service, kind: Kind) -> Self {
         Self {
             service,
+            front: None,
             kind,
             region: String::new(),
             name: String::new(),
+            part: String::new(),
             subscription_id: String::new(),
         }
     }
@@ -167,6 +245,14 @@ fn decode(segment: &str) -> String {
 /// A plain-text answer.
 pub(super) fn text(status: u16, body: impl Into<String>) -> Response {
     answer(status, "text/plain; charset=utf-8", body.into())
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: u16) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
 }
 
 /// A JSON answer.

@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 use toml::{Table, Value};
 
+use super::media::{MediaAccount, MediaKind};
 use super::world::{HttpEndpoint, VideoIndexerAccount, World};
+
+/// The app setting in which the rendered configuration looks for the token of MK.IO.
+pub const MKIO_TOKEN: &str = "SIMULATOR_MKIO_TOKEN";
 
 /// What the text says besides the groups. Keys and values are those of the settings file.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +23,9 @@ pub struct Options {
     pub group: Table,
     /// More keys of every Video Indexer account, `stuck_after` for example.
     pub video_indexer: Table,
+    /// More keys of every Media Services account, `streaming_probe` for example: they win over what is
+    /// written otherwise.
+    pub media_services: Table,
     /// More keys of every HTTP endpoint, `expect_status` for example.
     pub http: Table,
     /// Whether the simulator's control target is used.
@@ -33,6 +40,7 @@ impl Default for Options {
             policy: Table::new(),
             group: Table::new(),
             video_indexer: Table::new(),
+            media_services: Table::new(),
             http: Table::new(),
             control_target: true,
         }
@@ -76,6 +84,13 @@ impl Options {
         self
     }
 
+    /// Sets a key of every Media Services account.
+    #[must_use]
+    pub fn media_services(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.media_services.insert(key.to_owned(), value.into());
+        self
+    }
+
     /// Sets a key of every HTTP endpoint.
     #[must_use]
     pub fn http(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -86,7 +101,8 @@ impl Options {
 
 /// The text of the settings file for every group of this world, against the simulator at this base URL
 /// (without a slash at the end). A site is a region in which the group has something; the order of the
-/// world's regions is the order of the sites. A site holds the group's first Video Indexer account there.
+/// world's regions is the order of the sites. A site holds the group's first Video Indexer account and its first
+/// Media Services account there.
 #[must_use]
 pub fn toml(world: &World, base_url: &str, options: &Options) -> String {
     let mut controller = options.controller.clone();
@@ -117,6 +133,7 @@ pub fn toml(world: &World, base_url: &str, options: &Options) -> String {
 /// What each group has in each region, found once.
 struct Members<'a> {
     accounts: std::collections::HashMap<(&'a str, &'a str), &'a VideoIndexerAccount>,
+    media: std::collections::HashMap<(&'a str, &'a str), &'a MediaAccount>,
     endpoints: std::collections::HashMap<(&'a str, &'a str), Vec<&'a HttpEndpoint>>,
 }
 
@@ -124,6 +141,7 @@ impl<'a> Members<'a> {
     fn of(world: &'a World) -> Self {
         let mut members = Self {
             accounts: std::collections::HashMap::new(),
+            media: std::collections::HashMap::new(),
             endpoints: std::collections::HashMap::new(),
         };
         for account in &world.accounts {
@@ -132,6 +150,12 @@ impl<'a> Members<'a> {
                     .accounts
                     .entry((group, &account.region))
                     .or_insert(account);
+            }
+        }
+        for account in &world.media {
+            if let Some(group) = &account.group {
+                let place = (group.as_str(), account.region.as_str());
+                members.media.entry(place).or_insert(account);
             }
         }
         for endpoint in &world.endpoints {
@@ -165,8 +189,9 @@ fn write_group(
     for region in &world.regions {
         let place = (group, region.name.as_str());
         let account = members.accounts.get(&place);
+        let media = members.media.get(&place);
         let endpoints = members.endpoints.get(&place);
-        if account.is_none() && endpoints.is_none() {
+        if account.is_none() && media.is_none() && endpoints.is_none() {
             continue;
         }
         text.push_str("\n  [[groups.sites]]\n");
@@ -176,20 +201,13 @@ fn write_group(
             &[("name", &region.name), ("region", &region.name)],
         );
         if let Some(account) = account {
-            text.push_str("\n    [groups.sites.video_indexer]\n");
-            write_pairs(
-                text,
-                "    ",
-                &[
-                    ("subscription_id", &account.subscription_id),
-                    ("resource_group", &account.resource_group),
-                    ("account_name", &account.name),
-                    ("account_id", &account.account_id),
-                    ("api_base", &format!("{base_url}/vi")),
-                    ("arm_base", &format!("{base_url}/arm")),
-                ],
-            );
-            write_keys(text, "    ", &options.video_indexer);
+            write_video_indexer(text, account, base_url, options);
+        }
+        if let Some(account) = media {
+            text.push_str("\n    [groups.sites.media_services]\n");
+            let mut keys = media_keys(account, base_url);
+            keys.extend(options.media_services.clone());
+            write_keys(text, "    ", &keys);
         }
         for endpoint in endpoints.into_iter().flatten() {
             text.push_str("\n    [[groups.sites.http]]\n");
@@ -208,6 +226,63 @@ fn write_group(
         }
     }
     text.push('\n');
+}
+
+fn write_video_indexer(
+    text: &mut String,
+    account: &VideoIndexerAccount,
+    base_url: &str,
+    options: &Options,
+) {
+    text.push_str("\n    [groups.sites.video_indexer]\n");
+    write_pairs(
+        text,
+        "    ",
+        &[
+            ("subscription_id", &account.subscription_id),
+            ("resource_group", &account.resource_group),
+            ("account_name", &account.name),
+            ("account_id", &account.account_id),
+            ("api_base", &format!("{base_url}/vi")),
+            ("arm_base", &format!("{base_url}/arm")),
+        ],
+    );
+    write_keys(text, "    ", &options.video_indexer);
+}
+
+/// The keys of a Media Services account. Its streaming hosts are reached below the simulator's own.
+fn media_keys(account: &MediaAccount, base_url: &str) -> Table {
+    let mut keys = Table::new();
+    let mut set = |key: &str, value: Value| keys.insert(key.to_owned(), value);
+    match account.kind {
+        MediaKind::Azure => {
+            set("kind", "azure".into());
+            set("subscription_id", account.subscription_id.as_str().into());
+            set("resource_group", account.resource_group.as_str().into());
+            set("arm_base", format!("{base_url}/arm").into());
+        }
+        MediaKind::Mkio => {
+            set("kind", "mkio".into());
+            set("arm_base", format!("{base_url}/mkio").into());
+            set("token", format!("${MKIO_TOKEN}").into());
+        }
+    }
+    set("account_name", account.name.as_str().into());
+    let endpoints = account.streaming_endpoints.iter();
+    let endpoints: Vec<&str> = endpoints.map(|each| each.name.as_str()).collect();
+    set("streaming_endpoints", endpoints.into());
+    let events = account.live_events.iter();
+    let events: Vec<&str> = events.map(|each| each.name.as_str()).collect();
+    set("live_events", events.into());
+    if !account.workloads.is_empty() {
+        set("workloads", account.workloads.clone().into());
+    }
+    let probe = format!("{base_url}/stream/{{host}}/");
+    set("streaming_probe", probe.into());
+    if let Some(canary) = &account.canary {
+        set("canary", canary.as_str().into());
+    }
+    keys
 }
 
 fn write_pairs(text: &mut String, indent: &str, pairs: &[(&str, &str)]) {

@@ -1,13 +1,9 @@
-//! What is broken at the moment: per service, everywhere, in a region, or for one account.
+//! The ways to be broken: which service, how, and where.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use tokio::sync::watch;
-
+use super::call::Kind;
 use super::world::normal;
 
 /// A service of the simulator.
@@ -19,6 +15,12 @@ pub enum Service {
     Arm,
     /// Video Indexer's data plane.
     VideoIndexer,
+    /// Media Services behind ARM (calls meet ARM's faults first), and MK.IO's API.
+    MediaServices,
+    /// The hosts of streaming endpoints.
+    Streaming,
+    /// Delivery of content keys, which is not behind the streaming hosts.
+    KeyDelivery,
     /// Plain HTTP endpoints.
     Http,
     /// The neutral control target. It has no region.
@@ -27,15 +29,25 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Identity,
         Self::Arm,
         Self::VideoIndexer,
+        Self::MediaServices,
+        Self::Streaming,
+        Self::KeyDelivery,
         Self::Http,
         Self::Control,
     ];
     /// The services that a region has.
-    pub const REGIONAL: [Self; 3] = [Self::Arm, Self::VideoIndexer, Self::Http];
+    pub const REGIONAL: [Self; 6] = [
+        Self::Arm,
+        Self::VideoIndexer,
+        Self::MediaServices,
+        Self::Streaming,
+        Self::KeyDelivery,
+        Self::Http,
+    ];
 
     /// Its name in URLs and answers.
     #[must_use]
@@ -44,6 +56,9 @@ impl Service {
             Self::Identity => "identity",
             Self::Arm => "arm",
             Self::VideoIndexer => "videoIndexer",
+            Self::MediaServices => "mediaServices",
+            Self::Streaming => "streaming",
+            Self::KeyDelivery => "keyDelivery",
             Self::Http => "http",
             Self::Control => "control",
         }
@@ -64,7 +79,8 @@ impl Service {
     }
 }
 
-/// One way to be broken. `Slow` and `Stuck` go together with the others; of the rest the latest counts.
+/// One way to be broken. `Slow`, `Stuck`, and one of `Unending` and `Failing` go together with the others; of
+/// the rest the latest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is closed without an answer.
@@ -81,20 +97,59 @@ pub enum Fault {
     Deny(Option<u16>),
     /// 404 for what is there.
     Missing,
+    /// 410 for what is there.
+    Gone,
+    /// 400 of a resource provider that ARM no longer has in the region. Media Services only.
+    Retired,
+    /// 412.
+    Precondition,
     /// 200 with the HTML page of a proxy.
     Garbage,
-    /// Video Indexer finishes no video: those created within this time before the fault, or later, stay
-    /// `Uploaded` or `Processing`.
+    /// Nothing is finished: of the videos (Video Indexer) or jobs (Media Services) created within this time
+    /// before the fault, or later, none is ever done.
     Stuck(Duration),
     /// The right answer, cut in the middle of its body.
     Drop,
+    /// What is asked is done, and then the connection is closed without an answer.
+    Lost,
+    /// Long-running operations begun meanwhile stay in progress until it is mended. Media Services only.
+    Unending,
+    /// Long-running operations begun meanwhile fail when they end. Media Services only.
+    Failing,
 }
 
 impl Fault {
     /// Their names in URLs.
-    pub const NAMES: [&'static str; 10] = [
-        "down", "slow", "hang", "error", "throttle", "deny", "missing", "garbage", "stuck", "drop",
+    pub const NAMES: [&'static str; 16] = [
+        "down",
+        "slow",
+        "hang",
+        "error",
+        "throttle",
+        "deny",
+        "missing",
+        "gone",
+        "retired",
+        "precondition",
+        "garbage",
+        "stuck",
+        "drop",
+        "lost",
+        "unending",
+        "failing",
     ];
+
+    /// Whether a service can be broken like that; elsewhere it has no effect, or that of an error.
+    #[must_use]
+    pub const fn fits(self, service: Service) -> bool {
+        match self {
+            Self::Stuck(_) => matches!(service, Service::VideoIndexer | Service::MediaServices),
+            Self::Retired | Self::Unending | Self::Failing => {
+                matches!(service, Service::MediaServices)
+            }
+            _ => true,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -108,18 +163,26 @@ impl fmt::Display for Fault {
             Self::Deny(Some(status)) => write!(formatter, "deny {status}"),
             Self::Deny(None) => formatter.write_str("deny"),
             Self::Missing => formatter.write_str("missing"),
+            Self::Gone => formatter.write_str("gone"),
+            Self::Retired => formatter.write_str("retired"),
+            Self::Precondition => formatter.write_str("precondition failed"),
             Self::Garbage => formatter.write_str("garbage"),
             Self::Stuck(age) => write!(formatter, "stuck since {} s before", age.as_secs()),
             Self::Drop => formatter.write_str("drop"),
+            Self::Lost => formatter.write_str("lost: done, but not answered"),
+            Self::Unending => formatter.write_str("unending operations"),
+            Self::Failing => formatter.write_str("failing operations"),
         }
     }
 }
 
-/// Where a fault is: everywhere, in one region, or for one account or endpoint.
+/// Where a fault is: everywhere, in one region, or for one account or endpoint; and there for every request,
+/// or only for those of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     region: Option<String>,
     name: Option<String>,
+    kind: Option<Kind>,
 }
 
 impl Scope {
@@ -134,7 +197,7 @@ impl Scope {
     pub fn region(name: &str) -> Self {
         Self {
             region: Some(normal(name)),
-            name: None,
+            ..Self::default()
         }
     }
 
@@ -142,8 +205,17 @@ impl Scope {
     #[must_use]
     pub fn one(region: &str, name: &str) -> Self {
         Self {
-            region: Some(normal(region)),
             name: Some(name.to_ascii_lowercase()),
+            ..Self::region(region)
+        }
+    }
+
+    /// There, but only for requests of this kind.
+    #[must_use]
+    pub fn only(self, kind: Kind) -> Self {
+        Self {
+            kind: Some(kind),
+            ..self
         }
     }
 
@@ -152,176 +224,30 @@ impl Scope {
     pub fn region_name(&self) -> Option<&str> {
         self.region.as_deref()
     }
+
+    /// Every scope that a request is in, the narrowest first.
+    pub(super) fn around(region: &str, name: &str, kind: Kind) -> [Self; 6] {
+        let places = [
+            Self::one(region, name),
+            Self::region(region),
+            Self::everywhere(),
+        ];
+        let [one, part, whole] = places.clone().map(|place| place.only(kind));
+        let [one_all, part_all, whole_all] = places;
+        [one, part, whole, one_all, part_all, whole_all]
+    }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.region, &self.name) {
-            (None, _) => formatter.write_str("everywhere"),
-            (Some(region), None) => formatter.write_str(region),
-            (Some(region), Some(name)) => write!(formatter, "{region}/{name}"),
+            (None, _) => formatter.write_str("everywhere")?,
+            (Some(region), None) => formatter.write_str(region)?,
+            (Some(region), Some(name)) => write!(formatter, "{region}/{name}")?,
+        }
+        match self.kind {
+            Some(kind) => write!(formatter, " ({})", kind.as_str()),
+            None => Ok(()),
         }
     }
-}
-
-/// What holds at one place.
-#[derive(Debug, Clone, Copy, Default)]
-struct Condition {
-    slow: Option<Duration>,
-    stuck_since: Option<Timestamp>,
-    answer: Option<(Fault, Option<u32>)>,
-}
-
-/// What one request meets.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Effect {
-    /// How long to wait first.
-    pub(super) slow: Option<Duration>,
-    /// Videos created after this do not finish.
-    pub(super) stuck_since: Option<Timestamp>,
-    /// What to do instead of the right answer.
-    pub(super) answer: Option<Fault>,
-}
-
-/// All faults that are set.
-#[derive(Debug)]
-pub(super) struct Board {
-    set: Mutex<BTreeMap<(Service, Scope), Condition>>,
-    mended: watch::Sender<u64>,
-}
-
-impl Board {
-    pub(super) fn new() -> Self {
-        Self {
-            set: Mutex::new(BTreeMap::new()),
-            mended: watch::Sender::new(0),
-        }
-    }
-
-    /// Sets a fault, for this many requests or until it is mended.
-    pub(super) fn set(&self, service: Service, scope: Scope, fault: Fault, times: Option<u32>) {
-        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        let condition = set.entry((service, scope)).or_default();
-        match fault {
-            Fault::Slow(by) => condition.slow = Some(by),
-            Fault::Stuck(age) => condition.stuck_since = Some(before(Timestamp::now(), age)),
-            other => condition.answer = Some((other, times)),
-        }
-    }
-
-    /// Takes away every fault that this accepts; answers how many places were mended.
-    pub(super) fn mend(&self, accept: impl Fn(Service, &Scope) -> bool) -> usize {
-        let mended = {
-            let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = set.len();
-            set.retain(|(service, scope), _| !accept(*service, scope));
-            before - set.len()
-        };
-        self.mended.send_modify(|count| *count += 1);
-        mended
-    }
-
-    /// What a request to this service, region and name meets. A fault that is set for a number of
-    /// requests is used up by this. The narrower scope wins.
-    pub(super) fn meet(&self, service: Service, region: &str, name: &str) -> Effect {
-        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut effect = Effect::default();
-        if set.is_empty() {
-            return effect;
-        }
-        for scope in [
-            Scope::one(region, name),
-            Scope::region(region),
-            Scope::everywhere(),
-        ] {
-            let key = (service, scope);
-            let Some(condition) = set.get_mut(&key) else {
-                continue;
-            };
-            effect.slow = effect.slow.or(condition.slow);
-            effect.stuck_since = effect.stuck_since.or(condition.stuck_since);
-            if effect.answer.is_none()
-                && let Some((fault, times)) = condition.answer
-            {
-                effect.answer = Some(fault);
-                condition.answer = match times {
-                    Some(0 | 1) => None,
-                    Some(left) => Some((fault, Some(left - 1))),
-                    None => Some((fault, None)),
-                };
-                if condition.slow.is_none()
-                    && condition.stuck_since.is_none()
-                    && condition.answer.is_none()
-                {
-                    set.remove(&key);
-                }
-            }
-        }
-        effect
-    }
-
-    /// Whether a request to this place would hang now.
-    pub(super) fn hangs(&self, service: Service, region: &str, name: &str) -> bool {
-        let set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        [
-            Scope::one(region, name),
-            Scope::region(region),
-            Scope::everywhere(),
-        ]
-        .into_iter()
-        .filter_map(|scope| set.get(&(service, scope)))
-        .any(|condition| matches!(condition.answer, Some((Fault::Hang, _))))
-    }
-
-    /// Sees every mending from now on.
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.mended.subscribe()
-    }
-
-    /// One line per fault.
-    pub(super) fn lines(&self) -> Vec<FaultLine> {
-        let set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        set.iter()
-            .flat_map(|((service, scope), condition)| {
-                let line = |fault: String, left: Option<u32>| FaultLine {
-                    service: service.as_str(),
-                    scope: scope.to_string(),
-                    fault,
-                    requests_left: left,
-                };
-                let slow = condition
-                    .slow
-                    .map(|by| line(Fault::Slow(by).to_string(), None));
-                let stuck = condition
-                    .stuck_since
-                    .map(|since| line(format!("stuck: nothing finished since {since:.0}"), None));
-                let answer = condition
-                    .answer
-                    .map(|(fault, left)| line(fault.to_string(), left));
-                [slow, stuck, answer].into_iter().flatten()
-            })
-            .collect()
-    }
-}
-
-/// One fault as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FaultLine {
-    /// The service's name.
-    pub service: &'static str,
-    /// `everywhere`, a region, or `region/name`.
-    pub scope: String,
-    /// What is wrong.
-    pub fault: String,
-    /// For how many more requests; `None` is until mended.
-    pub requests_left: Option<u32>,
-}
-
-/// The instant this long before another; the other itself if there is none.
-fn before(now: Timestamp, age: Duration) -> Timestamp {
-    jiff::SignedDuration::try_from(age)
-        .ok()
-        .and_then(|age| now.checked_sub(age).ok())
-        .unwrap_or(now)
 }

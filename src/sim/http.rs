@@ -42,6 +42,8 @@ pub(super) fn refuse(fault: Fault) -> Response {
         ),
         Fault::Deny(status) => call::text(status.unwrap_or(401), "Access denied\n"),
         Fault::Missing => call::text(404, "Not Found\n"),
+        Fault::Gone => call::text(410, "Gone\n"),
+        Fault::Precondition => call::text(412, "Precondition Failed\n"),
         Fault::Error(status) => call::text(status, "The service is unavailable.\n"),
         _ => call::text(503, "The service is unavailable.\n"),
     }

@@ -97,6 +97,8 @@ pub(super) fn refuse(fault: Fault) -> Response {
         ),
         Fault::Deny(None) | Fault::Missing => not_assigned(),
         Fault::Deny(Some(status)) => failure(status, "The identity is not allowed to get a token."),
+        Fault::Gone => failure(410, "The identity is no longer there."),
+        Fault::Precondition => failure(412, "A precondition of the request was not met."),
         Fault::Error(status) => failure(status, "An internal error occurred."),
         _ => failure(500, "An internal error occurred."),
     }

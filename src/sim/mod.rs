@@ -1,16 +1,20 @@
 //! A stand-in for the parts of Azure that Understudy uses, over real HTTP.
 //!
 //! One listener serves the managed identity endpoint (`/msi/token`), ARM (`/arm`), Video Indexer's data
-//! plane (`/vi`), plain endpoints (`/http/{region}/{name}`), a neutral control target (`/control`) and the
-//! panel with which people break and mend things (`/sim`).
+//! plane (`/vi`), MK.IO (`/mkio`), streaming hosts (`/stream/{host}`), content keys (`/keys/{account}`), plain
+//! endpoints (`/http/{region}/{name}`), a neutral control target (`/control`) and the panel with which people
+//! break and mend things (`/sim`).
 
 mod arm;
+mod board;
 mod call;
 pub mod config;
 mod faults;
 mod http;
 mod identity;
 mod line;
+mod media;
+mod overview;
 mod panel;
 mod serve;
 mod tally;
@@ -30,8 +34,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::secret::Secret;
 
+pub use self::board::FaultLine;
 pub use self::call::Kind;
-pub use self::faults::{Fault, FaultLine, Scope, Service};
+pub use self::faults::{Fault, Scope, Service};
+pub use self::media::{
+    Job, JobState, LiveEvent, MediaAccount, MediaKind, OperationLine, OperationStatus,
+    ResourceState, StreamingEndpoint, StreamingLocator,
+};
 pub use self::tally::{CountLine, Seen};
 pub use self::videos::{Video, VideoState};
 pub use self::world::{HttpEndpoint, RateLimits, Region, VideoIndexerAccount, World};
@@ -42,9 +51,11 @@ struct State {
     world: World,
     index: world::Index,
     identity_header: Secret,
+    mkio_token: Secret,
     identity: token::Issuer,
     accounts: token::Issuer,
-    board: faults::Board,
+    media: media::Ledger,
+    board: board::Board,
     tally: tally::Tally,
     meter: video_indexer::Meter,
     videos: Mutex<HashMap<String, Vec<Video>>>,
@@ -84,8 +95,17 @@ impl State {
 
     fn mend_region(&self, region: &str) -> usize {
         let region = world::normal(region);
-        self.board
-            .mend(|_, scope| scope.region_name() == Some(region.as_str()))
+        self.mend(|_, scope| scope.region_name() == Some(region.as_str()))
+    }
+
+    /// Takes away faults, and lets go of the operations that hang because of them.
+    fn mend(&self, accept: impl Fn(Service, &Scope) -> bool) -> usize {
+        // In this order: an operation that is begun in between no longer hangs.
+        let mended = self.board.mend(&accept);
+        let released = self
+            .media
+            .release(|scope| accept(Service::MediaServices, scope));
+        mended.max(released)
     }
 }
 
@@ -116,11 +136,13 @@ impl Simulator {
         let port = lines.port()?;
         let state = Arc::new(State {
             index: world::Index::new(&world),
+            media: media::Ledger::new(&world.media),
             world,
             identity_header: Secret::new(uuid::Uuid::new_v4().to_string()),
+            mkio_token: Secret::new(format!("mkio-{}", uuid::Uuid::new_v4())),
             identity: token::Issuer::new(),
             accounts: token::Issuer::new(),
-            board: faults::Board::new(),
+            board: board::Board::new(),
             tally: tally::Tally::new(),
             meter: video_indexer::Meter::default(),
             videos: Mutex::new(HashMap::new()),
@@ -171,10 +193,11 @@ impl Simulator {
         &self.state.world
     }
 
-    /// The environment in which a handler finds its managed identity here.
+    /// The environment in which a handler finds its managed identity here, and the token of MK.IO where the
+    /// world has projects of it.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
-        vec![
+        let mut environment = vec![
             (
                 "IDENTITY_ENDPOINT".to_owned(),
                 format!("{}/msi/token", self.base_url()),
@@ -183,7 +206,13 @@ impl Simulator {
                 "IDENTITY_HEADER".to_owned(),
                 self.state.identity_header.reveal().to_owned(),
             ),
-        ]
+        ];
+        let mut accounts = self.world().media.iter();
+        if accounts.any(|account| account.kind == MediaKind::Mkio) {
+            let token = self.mkio_token().to_owned();
+            environment.push((config::MKIO_TOKEN.to_owned(), token));
+        }
+        environment
     }
 
     /// Sets a fault until it is mended. A scope that names nothing in this world does nothing.
@@ -191,7 +220,8 @@ impl Simulator {
         self.state.board.set(service, scope, fault, None);
     }
 
-    /// Sets a fault for the next so many requests. `Slow` and `Stuck` last until mended all the same.
+    /// Sets a fault for the next so many requests; `Unending` and `Failing` for the next so many operations.
+    /// `Slow` and `Stuck` last until mended all the same.
     pub fn set_times(&self, service: Service, scope: Scope, fault: Fault, times: u32) {
         if times > 0 {
             self.state.board.set(service, scope, fault, Some(times));
@@ -201,11 +231,11 @@ impl Simulator {
     /// Takes away all faults of a service at exactly this scope.
     pub fn mend(&self, service: Service, scope: &Scope) {
         self.state
-            .board
             .mend(|each, place| each == service && place == scope);
     }
 
-    /// A region goes out: its data plane and endpoints close connections, ARM answers 504 for its accounts.
+    /// A region goes out: its data planes, hosts and endpoints close connections, ARM answers 504 for its
+    /// accounts.
     pub fn break_region(&self, region: &str) {
         self.state.break_region(region);
     }
@@ -217,7 +247,7 @@ impl Simulator {
 
     /// Takes away all faults.
     pub fn mend_all(&self) {
-        self.state.board.mend(|_, _| true);
+        self.state.mend(|_, _| true);
     }
 
     /// The faults that are set.

@@ -1,23 +1,22 @@
 //! The panel at `/sim`: break and mend with one line of curl, and see what is going on.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::http::Method;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::State;
-use super::call::{self, Call};
+use super::call::{self, Call, Kind};
 use super::faults::{Fault, Scope, Service};
 use super::world::normal;
+use super::{State, overview};
 
 /// Where to look, for a request that goes nowhere.
-pub(super) const SIGNPOST: &str = "The simulator has /msi/token, /arm, /vi, /http/{region}/{name}, /control \
-                                   and, to break and mend things, /sim.\n";
+pub(super) const SIGNPOST: &str = "The simulator has /msi/token, /arm, /vi, /mkio, /stream/{host}, \
+                                   /keys/{account}, /http/{region}/{name}, /control and, to break and mend things, /sim.\n";
 
 /// The region's place in the URL that stands for all of them, and for what has no region.
-const GLOBAL: &str = "global";
+pub(super) const GLOBAL: &str = "global";
 
 /// How long things take unless the caller says otherwise, in milliseconds.
 const SLOW_MS: u64 = 7_000;
@@ -36,7 +35,7 @@ pub(super) fn answer(state: &State, call: &Call) -> Response {
     let verb = call.segment(0).to_ascii_lowercase();
     let post = call.method == Method::POST;
     let outcome = match verb.as_str() {
-        "" if call.method == Method::GET => return overview(state, call),
+        "" if call.method == Method::GET => return overview::answer(state, call),
         "log" if call.method == Method::GET => return log(state, call),
         "break" | "mend" if !post => Err((
             405,
@@ -65,7 +64,7 @@ fn break_it(state: &State, call: &Call) -> Result<String, Refusal> {
     known_keys(
         call,
         &[
-            "service", "fault", "ms", "status", "seconds", "times", "account",
+            "service", "fault", "ms", "status", "seconds", "times", "account", "kind",
         ],
     )?;
     let times = number(call, "times")?
@@ -79,25 +78,35 @@ fn break_it(state: &State, call: &Call) -> Result<String, Refusal> {
     let services = services(call, region.as_deref())?;
     let scope = scope(state, call, region.as_deref())?;
     if let Some(region) = region.as_deref()
-        && ["service", "fault", "account", "times"]
+        && ["service", "fault", "account", "times", "kind"]
             .iter()
             .all(|key| call.query(key).is_none())
     {
         state.break_region(region);
         return Ok(format!(
-            "{region} is out: connections to Video Indexer and to HTTP endpoints there close without an answer, \
-             ARM answers 504 for its accounts. Mend it with: curl -X POST {}/sim/mend/{region}",
+            "{region} is out: connections to Video Indexer, streaming hosts, key delivery and HTTP endpoints there \
+             close without an answer, ARM answers 504 for its accounts. Mend it with: curl -X POST {}/sim/mend/{region}",
             state.base_url
         ));
     }
     let fault = fault(call)?;
-    let services: Vec<Service> = match fault {
-        Fault::Stuck(_) if !services.contains(&Service::VideoIndexer) => {
-            return Err((400, "Only videoIndexer can be stuck.".to_owned()));
-        }
-        Fault::Stuck(_) => vec![Service::VideoIndexer],
-        _ => services,
-    };
+    let (services, others): (Vec<Service>, Vec<Service>) = services
+        .into_iter()
+        .partition(|service| fault.fits(*service));
+    if services.is_empty() {
+        let able: Vec<&str> = Service::ALL
+            .iter()
+            .filter(|service| fault.fits(**service))
+            .map(|service| service.as_str())
+            .collect();
+        let asked: Vec<&str> = others.iter().map(|service| service.as_str()).collect();
+        let sentence = format!(
+            "{} cannot be broken like that, only {}.",
+            asked.join(", "),
+            able.join(", ")
+        );
+        return Err((400, sentence));
+    }
     for service in &services {
         state.board.set(*service, scope.clone(), fault, times);
     }
@@ -119,7 +128,7 @@ fn mend_it(state: &State, call: &Call) -> Result<String, Refusal> {
     };
     let all = call.segment(1).is_empty();
     let region = if all { None } else { region(state, call)? };
-    let mended = state.board.mend(|service, scope| {
+    let mended = state.mend(|service, scope| {
         wanted.contains(&service) && (all || scope.region_name() == region.as_deref())
     });
     let place = match (&region, all) {
@@ -194,7 +203,7 @@ fn named(name: &str, possible: &[Service]) -> Result<Vec<Service>, Refusal> {
     }
 }
 
-fn list(services: &[Service]) -> String {
+pub(super) fn list(services: &[Service]) -> String {
     services
         .iter()
         .map(|service| service.as_str())
@@ -204,28 +213,33 @@ fn list(services: &[Service]) -> String {
 }
 
 fn scope(state: &State, call: &Call, region: Option<&str>) -> Result<Scope, Refusal> {
-    match (region, call.query("account")) {
-        (None, None) => Ok(Scope::everywhere()),
-        (None, Some(_)) => Err((400, "account needs a region.".to_owned())),
-        (Some(region), None) => Ok(Scope::region(region)),
+    let place = match (region, call.query("account")) {
+        (None, None) => Scope::everywhere(),
+        (None, Some(_)) => return Err((400, "account needs a region.".to_owned())),
+        (Some(region), None) => Scope::region(region),
         (Some(region), Some(name)) => {
             let world = &state.world;
-            let known = world
-                .accounts
-                .iter()
+            let accounts = world.accounts.iter();
+            let media = world.media.iter();
+            let endpoints = world.endpoints.iter();
+            let known = accounts
                 .map(|account| (&account.region, &account.name))
-                .chain(
-                    world
-                        .endpoints
-                        .iter()
-                        .map(|endpoint| (&endpoint.region, &endpoint.name)),
-                )
+                .chain(media.map(|account| (&account.region, &account.name)))
+                .chain(endpoints.map(|endpoint| (&endpoint.region, &endpoint.name)))
                 .any(|(place, each)| place == region && each.eq_ignore_ascii_case(name));
-            if known {
-                Ok(Scope::one(region, name))
-            } else {
-                Err((404, format!("No account or endpoint '{name}' in {region}.")))
+            if !known {
+                return Err((404, format!("No account or endpoint '{name}' in {region}.")));
             }
+            Scope::one(region, name)
+        }
+    };
+    match call.query("kind").map(|name| (name, Kind::from_name(name))) {
+        None => Ok(place),
+        Some((_, Some(kind))) => Ok(place.only(kind)),
+        Some((name, None)) => {
+            let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+            let sentence = format!("No kind '{name}'. There are: {}.", names.join(", "));
+            Err((400, sentence))
         }
     }
 }
@@ -251,9 +265,15 @@ fn fault(call: &Call) -> Result<Fault, Refusal> {
         "throttle" => Fault::Throttle(number(call, "seconds")?.unwrap_or(RETRY_AFTER)),
         "deny" => Fault::Deny(checked(401..=403)?),
         "missing" => Fault::Missing,
+        "gone" => Fault::Gone,
+        "retired" => Fault::Retired,
+        "precondition" => Fault::Precondition,
         "garbage" => Fault::Garbage,
         "stuck" => Fault::Stuck(millis(STUCK_MS)),
         "drop" => Fault::Drop,
+        "lost" => Fault::Lost,
+        "unending" => Fault::Unending,
+        "failing" => Fault::Failing,
         _ => {
             return Err((
                 400,
@@ -292,115 +312,6 @@ fn known_keys(call: &Call, known: &[&str]) -> Result<(), Refusal> {
         )),
         None => Ok(()),
     }
-}
-
-fn wants_json(call: &Call) -> bool {
-    call.query("format") == Some("json")
-        || call
-            .header("accept")
-            .is_some_and(|accept| accept.contains("application/json"))
-}
-
-fn overview(state: &State, call: &Call) -> Response {
-    if wants_json(call) {
-        call::json(200, &overview_json(state))
-    } else {
-        call::text(200, overview_text(state))
-    }
-}
-
-/// Accounts and endpoints in a region.
-fn population(state: &State, region: &str) -> (usize, usize) {
-    let world = &state.world;
-    let accounts = world.accounts.iter().filter(|each| each.region == region);
-    let endpoints = world.endpoints.iter().filter(|each| each.region == region);
-    (accounts.count(), endpoints.count())
-}
-
-fn overview_json(state: &State) -> Value {
-    let regions: Vec<Value> = state
-        .world
-        .regions
-        .iter()
-        .map(|region| {
-            let (accounts, endpoints) = population(state, &region.name);
-            json!({
-                "name": region.name,
-                "displayName": region.display,
-                "accounts": accounts,
-                "endpoints": endpoints,
-            })
-        })
-        .collect();
-    json!({
-        "regions": regions,
-        "faults": state.board.lines(),
-        "counters": state.tally.lines(),
-        "inFlight": state.tally.in_flight(),
-        "peakInFlight": state.tally.peak(),
-    })
-}
-
-fn overview_text(state: &State) -> String {
-    let mut page = String::from("Regions\n");
-    for region in &state.world.regions {
-        let (accounts, endpoints) = population(state, &region.name);
-        let _ = writeln!(
-            page,
-            "  {:<20} {accounts} Video Indexer accounts, {endpoints} HTTP endpoints",
-            region.name
-        );
-    }
-    page.push_str("Faults\n");
-    let faults = state.board.lines();
-    if faults.is_empty() {
-        page.push_str("  none\n");
-    }
-    for line in faults {
-        let left = line
-            .requests_left
-            .map_or_else(String::new, |left| format!(", {left} more"));
-        let _ = writeln!(
-            page,
-            "  {:<14} {:<30} {}{left}",
-            line.service, line.scope, line.fault
-        );
-    }
-    page.push_str("Requests\n");
-    for line in state.tally.lines() {
-        let statuses: Vec<String> = line
-            .statuses
-            .iter()
-            .map(|(status, count)| match status {
-                0 => format!("no answer: {count}"),
-                _ => format!("{status}: {count}"),
-            })
-            .collect();
-        let _ = writeln!(
-            page,
-            "  {:<10} {:<20} {:>8}   {}",
-            line.kind.as_str(),
-            line.region,
-            line.requests,
-            statuses.join(", ")
-        );
-    }
-    let base = &state.base_url;
-    let region = state
-        .world
-        .regions
-        .first()
-        .map_or("westeurope", |region| region.name.as_str());
-    let _ = write!(
-        page,
-        "Try\n  curl -X POST {base}/sim/break/{region}\n  \
-         curl -X POST '{base}/sim/break/{region}?service=videoIndexer&fault=slow&ms=7000'\n  \
-         curl -X POST '{base}/sim/break/{GLOBAL}?service=identity'\n  \
-         curl -X POST {base}/sim/mend\n  services: {}\n  faults: {}\n",
-        list(&Service::ALL),
-        Fault::NAMES.join(", ")
-    );
-    page
 }
 
 fn log(state: &State, call: &Call) -> Response {

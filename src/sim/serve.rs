@@ -7,10 +7,11 @@ use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::response::Response;
 use tokio::sync::watch;
 
+use super::board::Effect;
 use super::call::{self, Call, Kind, Place};
-use super::faults::{Effect, Fault, Service};
+use super::faults::{Fault, Service};
 use super::line::{Lines, Scissors};
-use super::{State, arm, http, identity, panel, video_indexer};
+use super::{State, arm, http, identity, media, panel, video_indexer};
 
 /// Serves until the simulator is over.
 pub(super) async fn run(lines: Lines, state: Arc<State>) {
@@ -57,7 +58,10 @@ async fn handle(
 fn place(state: &State, call: &Call, first: &str) -> Option<Place> {
     match first {
         "msi" => Some(identity::place()),
-        "arm" => Some(arm::place(state, call)),
+        "arm" => Some(media::arm_place(state, call).unwrap_or_else(|| arm::place(state, call))),
+        "mkio" => Some(media::mkio_place(state, call)),
+        "stream" => Some(media::hosts::place(state, call)),
+        "keys" => Some(media::hosts::key_place(state, call)),
         "vi" => Some(video_indexer::place(state, call)),
         "http" => Some(http::place(state, call)),
         "control" => Some(Place::of(Service::Control, Kind::Control)),
@@ -68,7 +72,7 @@ fn place(state: &State, call: &Call, first: &str) -> Option<Place> {
 /// The answer under the faults that are set; `None` closes the connection without one.
 async fn meet(state: &State, call: &Call, place: &Place) -> Option<Response> {
     let mendings = state.board.watch();
-    let effect = state.board.meet(place.service, &place.region, &place.name);
+    let effect = state.board.meet(place);
     if let Some(by) = effect.slow {
         tokio::select! {
             () = tokio::time::sleep(by) => {}
@@ -76,31 +80,42 @@ async fn meet(state: &State, call: &Call, place: &Place) -> Option<Response> {
         }
     }
     match effect.answer {
-        None => Some(right(state, call, place, effect)),
+        None => right(state, call, place, effect),
         Some(Fault::Down) => None,
         Some(Fault::Hang) => {
             hang(state, place, mendings).await;
             None
         }
         Some(Fault::Garbage) => Some(call::garbage()),
-        Some(Fault::Drop) => Some(call::cut_short(right(state, call, place, effect)).await),
+        Some(Fault::Drop) => Some(call::cut_short(right(state, call, place, effect)?).await),
+        Some(Fault::Lost) => {
+            // It is done, and nobody is told.
+            drop(right(state, call, place, effect));
+            None
+        }
         Some(fault) => Some(match place.service {
             Service::Identity => identity::refuse(fault),
-            Service::Arm => arm::refuse(place, call, fault),
+            Service::Arm => arm::refuse(state, place, call, fault),
             Service::VideoIndexer => video_indexer::refuse(fault),
+            Service::MediaServices => media::refuse(state, place, call, fault),
+            Service::Streaming | Service::KeyDelivery => media::hosts::refuse(fault),
             Service::Http | Service::Control => http::refuse(fault),
         }),
     }
 }
 
-fn right(state: &State, call: &Call, place: &Place, effect: Effect) -> Response {
-    match place.service {
+/// The answer where nothing is broken; `None` where nobody is there to give one.
+fn right(state: &State, call: &Call, place: &Place, effect: Effect) -> Option<Response> {
+    Some(match place.service {
         Service::Identity => identity::answer(state, call),
         Service::Arm => arm::answer(state, call),
         Service::VideoIndexer => video_indexer::answer(state, call, effect.stuck_since),
+        Service::MediaServices => media::answer(state, call, place, effect.stuck_since),
+        Service::Streaming => return media::hosts::answer(state, call),
+        Service::KeyDelivery => media::hosts::keys(state, call),
         Service::Http => http::answer(state, call),
         Service::Control => http::control(),
-    }
+    })
 }
 
 /// Waits until the fault is mended or the simulator ends. The client may leave before: then this is
@@ -111,7 +126,7 @@ async fn hang(state: &State, place: &Place, mut mendings: watch::Receiver<u64>) 
             mended = mendings.changed() => if mended.is_err() { return },
             () = state.over.cancelled() => return,
         }
-        if !state.board.hangs(place.service, &place.region, &place.name) {
+        if !state.board.hangs(place) {
             return;
         }
     }

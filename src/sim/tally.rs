@@ -24,6 +24,8 @@ pub struct Seen {
     pub region: String,
     /// The account's or endpoint's name, or empty.
     pub name: String,
+    /// What of the account, `streamingEndpoints/default` for example, or empty.
+    pub part: String,
     /// The subscription of the account, or empty.
     pub subscription_id: String,
     /// The status of the answer; `None` if the connection was closed without one, or the client left.
@@ -50,6 +52,7 @@ pub struct CountLine {
 struct Books {
     by_region: BTreeMap<(Kind, String), BTreeMap<u16, u64>>,
     by_name: HashMap<(Kind, String), u64>,
+    by_part: HashMap<(Kind, String, String), u64>,
     log: VecDeque<Seen>,
 }
 
@@ -117,6 +120,15 @@ impl Tally {
             .unwrap_or_default()
     }
 
+    /// Requests of this kind for this part of this account.
+    pub(super) fn count_part(&self, kind: Kind, name: &str, part: &str) -> u64 {
+        self.books()
+            .by_part
+            .get(&(kind, name.to_owned(), part.to_owned()))
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// All counters.
     pub(super) fn lines(&self) -> Vec<CountLine> {
         self.books()
@@ -179,6 +191,7 @@ impl Drop for Visit<'_> {
             kind: place.kind,
             region: place.region.clone(),
             name: place.name.clone(),
+            part: place.part.clone(),
             subscription_id: place.subscription_id.clone(),
             status: self.status,
             took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -195,6 +208,10 @@ impl Drop for Visit<'_> {
                     .by_name
                     .entry((place.kind, place.name.clone()))
                     .or_default() += 1;
+            }
+            if !place.part.is_empty() {
+                let key = (place.kind, place.name.clone(), place.part.clone());
+                *books.by_part.entry(key).or_default() += 1;
             }
             if books.log.len() >= LOG_LENGTH {
                 books.log.pop_front();

@@ -104,6 +104,8 @@ pub(super) fn refuse(fault: Fault) -> Response {
             "Access token is not authorized to access the account.",
         ),
         Fault::Missing => failure(404, "GENERAL", "The account was not found."),
+        Fault::Gone => failure(410, "GENERAL", "The account is no longer there."),
+        Fault::Precondition => failure(412, "GENERAL", "A precondition was not met."),
         Fault::Error(504) => failure(
             504,
             "SERVER_TIMEOUT",

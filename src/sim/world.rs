@@ -1,9 +1,11 @@
-//! What exists in the simulated Azure: regions, Video Indexer accounts, HTTP endpoints.
+//! What exists in the simulated Azure: regions, accounts, HTTP endpoints, and how fast and strict they are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use uuid::Uuid;
+
+use super::media::{MediaAccount, MediaKind, ResourceState};
 
 /// The tenant of every account of the simulator.
 pub const TENANT: &str = "8c406f87-77ac-4ebb-a401-000000000001";
@@ -143,6 +145,8 @@ pub struct World {
     pub regions: Vec<Region>,
     /// The Video Indexer accounts.
     pub accounts: Vec<VideoIndexerAccount>,
+    /// The Media Services accounts.
+    pub media: Vec<MediaAccount>,
     /// The HTTP endpoints.
     pub endpoints: Vec<HttpEndpoint>,
     /// Which tenant a group belongs to, by group name.
@@ -156,6 +160,15 @@ pub struct World {
     pub account_token_lifetime: Duration,
     /// Whether Video Indexer throttles as the real one does; `None` never throttles by itself.
     pub rate_limits: Option<RateLimits>,
+    /// How long starting, stopping and allocating take in Media Services.
+    pub operation_time: Duration,
+    /// The `Retry-After` of answers to long-running operations, in seconds; `None` sends none.
+    pub operation_retry_after: Option<u64>,
+    /// The most transforms, jobs and so on that one page of a list has, from 1.
+    pub media_page_size: usize,
+    /// What the host of a streaming endpoint that does not run answers; `None` closes the connection, as if
+    /// nobody were there.
+    pub stopped_hosts_answer: Option<u16>,
 }
 
 impl Default for World {
@@ -163,12 +176,17 @@ impl Default for World {
         Self {
             regions: Vec::new(),
             accounts: Vec::new(),
+            media: Vec::new(),
             endpoints: Vec::new(),
             tenants: BTreeMap::new(),
             identities: vec!["5e29463d-71da-4fe0-8e69-999b57db23b0".to_owned()],
             identity_token_lifetime: Duration::from_secs(86_400),
             account_token_lifetime: Duration::from_secs(3_600),
             rate_limits: None,
+            operation_time: Duration::from_millis(50),
+            operation_retry_after: None,
+            media_page_size: 25,
+            stopped_hosts_answer: None,
         }
     }
 }
@@ -202,6 +220,48 @@ impl World {
             .tenants
             .insert("contoso".to_owned(), "contoso".to_owned());
         world
+    }
+
+    /// The same with a Media Services account in each region, `ms-weu` and `ms-neu`: streaming endpoint
+    /// `default` and live event `studio` run in the first and are stopped in the second. Both have the same
+    /// recording, which is the canary.
+    #[must_use]
+    pub fn two_regions_streaming() -> Self {
+        Self::two_regions().streaming(MediaKind::Azure)
+    }
+
+    /// The same with projects of MK.IO, `ms-weu` and `ms-neu`.
+    #[must_use]
+    pub fn two_regions_mkio() -> Self {
+        Self::two_regions().streaming(MediaKind::Mkio)
+    }
+
+    /// Gives every Video Indexer account that belongs to a group a Media Services account beside it, named
+    /// alike (`ms-` for `vi-`). Its streaming endpoint `default` and live event `studio` run in the group's
+    /// first account and are stopped in the others; the recording `welcome` is everywhere, and is the canary.
+    #[must_use]
+    pub fn streaming(mut self, kind: MediaKind) -> Self {
+        let mut begun = std::collections::HashSet::new();
+        for beside in self.accounts.clone() {
+            let Some(group) = beside.group else {
+                continue;
+            };
+            let name = beside.name.replacen("vi-", "ms-", 1);
+            let account = self.add_media_account(Some(&group), &beside.region, &name);
+            account.kind = kind;
+            account.subscription_id = beside.subscription_id;
+            account.resource_group = beside.resource_group;
+            let state = if begun.insert(group) {
+                ResourceState::Running
+            } else {
+                ResourceState::Stopped
+            };
+            account.add_streaming_endpoint("default", state);
+            account.add_live_event("studio", state);
+            account.add_recording("welcome");
+            account.canary = account.locators.first().map(|each| each.path.clone());
+        }
+        self
     }
 
     /// A media platform with a group per tenant: `tenant-0000` and so on, each with one Video Indexer
@@ -242,6 +302,34 @@ impl World {
         });
     }
 
+    /// Adds an account of Azure Media Services with ids of its own, one transform, and nothing that streams.
+    pub fn add_media_account(
+        &mut self,
+        group: Option<&str>,
+        region: &str,
+        name: &str,
+    ) -> &mut MediaAccount {
+        let account = MediaAccount {
+            group: group.map(str::to_owned),
+            region: normal(region),
+            kind: MediaKind::Azure,
+            subscription_id: guid(0x5AB5, 0),
+            resource_group: format!("rg-{}", group.unwrap_or("media")),
+            name: name.to_owned(),
+            media_service_id: guid(0xA325, self.media.len()),
+            streaming_endpoints: Vec::new(),
+            live_events: Vec::new(),
+            transforms: vec!["encode".to_owned()],
+            locators: Vec::new(),
+            canary: None,
+            workloads: Vec::new(),
+            denied: Vec::new(),
+        };
+        self.media.push(account);
+        let last = self.media.len() - 1;
+        &mut self.media[last]
+    }
+
     /// Adds an HTTP endpoint.
     pub fn add_endpoint(
         &mut self,
@@ -267,6 +355,7 @@ impl World {
         self.accounts
             .iter()
             .map(|account| &account.group)
+            .chain(self.media.iter().map(|account| &account.group))
             .chain(self.endpoints.iter().map(|endpoint| &endpoint.group))
             .flatten()
             .filter(|group| seen.insert((*group).clone()))
@@ -287,6 +376,8 @@ pub(super) struct Index {
     by_resource: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
     endpoints: HashMap<(String, String), usize>,
+    media: HashMap<String, usize>,
+    hosts: HashMap<String, (usize, String)>,
     groups: std::collections::HashSet<(String, String)>,
 }
 
@@ -294,6 +385,7 @@ impl Index {
     /// Built once; asking is a hash look-up whatever the number of accounts.
     pub(super) fn new(world: &World) -> Self {
         let accounts = || world.accounts.iter().enumerate();
+        let media = || world.media.iter().enumerate();
         Self {
             by_resource: accounts()
                 .map(|(at, account)| (account.resource_id().to_ascii_lowercase(), at))
@@ -307,11 +399,25 @@ impl Index {
                 .enumerate()
                 .map(|(at, endpoint)| ((endpoint.region.clone(), endpoint.name.clone()), at))
                 .collect(),
+            media: media()
+                .map(|(at, account)| (account.resource_id().to_ascii_lowercase(), at))
+                .collect(),
+            hosts: media()
+                .flat_map(|(at, account)| {
+                    let endpoints = account.streaming_endpoints.iter();
+                    endpoints
+                        .map(move |each| (account.host_name(&each.name), (at, each.name.clone())))
+                })
+                .collect(),
             groups: accounts()
-                .map(|(_, account)| {
+                .map(|(_, account)| (&account.subscription_id, &account.resource_group))
+                .chain(
+                    media().map(|(_, account)| (&account.subscription_id, &account.resource_group)),
+                )
+                .map(|(subscription, group)| {
                     (
-                        account.subscription_id.to_ascii_lowercase(),
-                        account.resource_group.to_ascii_lowercase(),
+                        subscription.to_ascii_lowercase(),
+                        group.to_ascii_lowercase(),
                     )
                 })
                 .collect(),
@@ -336,6 +442,17 @@ impl Index {
     ) -> Option<&'a VideoIndexerAccount> {
         let at = self.by_id.get(&account_id.to_ascii_lowercase())?;
         world.accounts.get(*at)
+    }
+
+    /// The place of the Media Services account with this resource id, in any case.
+    pub(super) fn media(&self, resource_id: &str) -> Option<usize> {
+        self.media.get(&resource_id.to_ascii_lowercase()).copied()
+    }
+
+    /// The account's place and the endpoint's name of a streaming host, in any case.
+    pub(super) fn host(&self, host: &str) -> Option<(usize, &str)> {
+        let (at, name) = self.hosts.get(&host.to_ascii_lowercase())?;
+        Some((*at, name))
     }
 
     /// The endpoint of this name in this region.

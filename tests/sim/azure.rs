@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use understudy::sim::{Simulator, World};
 
@@ -109,6 +109,51 @@ impl Azure {
             .bearer_auth(token)
     }
 
+    pub fn media_url(&self, name: &str) -> String {
+        let accounts = &self.sim.world().media;
+        let account = accounts.iter().find(|each| each.name == name).unwrap();
+        format!("{}{}", self.sim.arm_base(), account.resource_id())
+    }
+
+    /// Asks Media Services behind ARM for what is below an account, with a token and the newest version.
+    pub async fn media(&self, method: Method, name: &str, below: &str) -> Response {
+        let version = match below.trim_start_matches('/').split('/').next().unwrap() {
+            "" => "2023-01-01",
+            below if below.starts_with("transforms") => "2022-07-01",
+            "streamingLocators" => "2023-01-01",
+            _ => "2022-11-01",
+        };
+        let url = format!("{}{below}", self.media_url(name));
+        let glue = if below.contains('?') { '&' } else { '?' };
+        self.arm(method, &format!("{url}{glue}api-version={version}"))
+            .await
+    }
+
+    /// Asks ARM with a token.
+    pub async fn arm(&self, method: Method, url: &str) -> Response {
+        let token = self.arm_token().await;
+        let request = self.http.request(method, url).bearer_auth(token);
+        request.send().await.unwrap()
+    }
+
+    pub async fn media_body(&self, name: &str, below: &str) -> Value {
+        body(self.media(Method::GET, name, below).await, 200).await
+    }
+
+    /// Starts or stops; an answer that is no success is one, too.
+    pub async fn act(&self, name: &str, part: &str, action: &str) -> Response {
+        self.media(Method::POST, name, &format!("/{part}/{action}"))
+            .await
+    }
+
+    /// Asks MK.IO with its token.
+    pub async fn mkio(&self, method: Method, path: &str) -> Response {
+        let url = format!("{}{path}", self.sim.mkio_base());
+        let request = self.http.request(method, url);
+        let request = request.bearer_auth(self.sim.mkio_token());
+        request.send().await.unwrap()
+    }
+
     pub fn list_by_query(&self, name: &str, token: &str) -> RequestBuilder {
         self.http
             .get(with(&self.videos_url(name), &[("accessToken", token)]))
@@ -143,6 +188,11 @@ pub fn claims(token: &str) -> Value {
         .decode(middle)
         .unwrap();
     serde_json::from_slice(&bytes).unwrap()
+}
+
+/// A header's text.
+pub fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
+    answer.headers()[name].to_str().unwrap()
 }
 
 /// The same object without its values.
