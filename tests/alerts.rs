@@ -4,18 +4,32 @@
 
 mod support;
 
+#[path = "alerts/explained.rs"]
+mod explained;
+#[path = "alerts/kinds.rs"]
+mod kinds;
+#[path = "alerts/known.rs"]
+mod known;
 #[path = "alerts/older.rs"]
 mod older;
+#[path = "alerts/page.rs"]
+mod page;
+#[path = "alerts/refused.rs"]
+mod refused;
+#[path = "alerts/samples.rs"]
+mod samples;
+#[path = "alerts/stages.rs"]
+mod stages;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use support::alert_bodies as bodies;
-use understudy::adapters::alert::{AlertError, read};
-use understudy::decision::alert::{Match, Told, newer, one_per_incident, signals, trim};
+use understudy::adapters::alert::read;
+use understudy::decision::alert::{Match, Told, newer, one_per_incident, signals, trim, why_known};
 use understudy::model::alert::Alert;
 use understudy::model::policy::AlertPolicy;
-use understudy::model::signal::{SignalKind, SignalStage};
-use understudy::model::spec::{AccountSpec, GroupSpec};
+use understudy::model::signal::{Signal, SignalKind, SignalStage};
+use understudy::model::spec::{AccountSpec, GroupSpec, MediaServicesSpec};
 use understudy::model::state::GroupState;
 
 fn at(text: &str) -> Timestamp {
@@ -212,62 +226,6 @@ fn an_event_from_the_future_does_not_outrank_what_comes_later() {
 }
 
 #[test]
-fn what_is_no_alert_is_refused_with_what_was_expected() {
-    assert!(matches!(read(b"{", now()), Err(AlertError::NotJson(_))));
-    for body in [
-        json!({}),
-        json!([]),
-        json!("x"),
-        json!({"schemaId": 5}),
-        json!({"schemaId": "Other"}),
-    ] {
-        let error = read(body.to_string().as_bytes(), now()).unwrap_err();
-        assert!(error.to_string().contains("schemaId"), "{error}");
-    }
-    let hollow = json!({"schemaId": "azureMonitorCommonAlertSchema", "data": {}});
-    assert!(read(hollow.to_string().as_bytes(), now()).is_err());
-}
-
-#[test]
-fn of_two_messages_the_later_event_is_believed_however_they_arrive() {
-    let active = parsed(&bodies::incident_at("Active", "2026-03-01T10:00:00Z"));
-    let resolved = parsed(&bodies::incident_at("Resolved", "2026-03-01T11:00:00Z"));
-    let again = parsed(&bodies::incident_at("Active", "2026-03-01T11:30:00Z"));
-    assert_eq!(newer(None, &active), Some(active.clone()));
-    assert_eq!(newer(Some(&active), &active), None, "a repeat");
-    assert_eq!(
-        newer(Some(&active), &resolved).unwrap().stage,
-        SignalStage::Resolved
-    );
-    assert_eq!(
-        newer(Some(&resolved), &active),
-        None,
-        "an older message never reopens"
-    );
-    assert_eq!(
-        newer(Some(&resolved), &again).unwrap().stage,
-        SignalStage::Active
-    );
-    let same_time = parsed(&bodies::incident_at("Resolved", "2026-03-01T10:00:00Z"));
-    assert_eq!(
-        newer(Some(&active), &same_time).unwrap().stage,
-        SignalStage::Resolved
-    );
-    assert_eq!(newer(Some(&same_time), &active), None);
-}
-
-#[test]
-fn an_update_lives_longer_and_asks_for_no_new_confirmation() {
-    let mut active = parsed(&bodies::incident_at("Active", "2026-03-01T10:00:00Z"));
-    active.received_at = at("2026-03-01T10:01:00Z");
-    active.updated_at = active.received_at;
-    let update = parsed(&bodies::incident_at("Active", "2026-03-01T11:00:00Z"));
-    let kept = newer(Some(&active), &update).unwrap();
-    assert_eq!(kept.received_at, at("2026-03-01T10:01:00Z"));
-    assert_eq!(kept.updated_at, now());
-}
-
-#[test]
 fn an_incident_speaks_of_the_sites_in_its_region_of_its_service_and_subscription() {
     let group = bodies::group();
     let sites = |body: &Value| -> Vec<String> {
@@ -348,7 +306,18 @@ fn a_custom_property_names_the_group_and_its_site() {
     body["data"]["customProperties"] =
         json!({"understudyGroup": "contoso", "understudySite": "mars"});
     let found = matches(&parsed(&body), &group, None);
-    assert!(found[0].recorded_only.as_ref().unwrap().contains("mars"));
+    let why = found[0].recorded_only.as_ref().unwrap();
+    assert!(
+        why.contains("mars") && why.contains("westeurope, northeurope"),
+        "{why}"
+    );
+    body["data"]["customProperties"] =
+        json!({"understudyGroup": "contoso", "understudySite": "North Europe"});
+    let found = matches(&parsed(&body), &group, None);
+    assert_eq!(
+        (found[0].site.as_str(), &found[0].recorded_only),
+        ("northeurope", &None)
+    );
     body["data"]["customProperties"] = json!({"understudyGroup": "other"});
     assert_eq!(matches(&parsed(&body), &group, None), []);
     let mut prometheus = bodies::measured("Prometheus", "Fired");
@@ -367,11 +336,44 @@ fn an_alert_for_the_active_site_is_not_read_as_one_for_its_successor() {
         matches(&alert, &group, Some(&moved))[0].site.as_str(),
         "westeurope"
     );
-    let before = bodies::moved_to_northeurope(at("2026-03-01T11:00:00Z"));
-    assert_eq!(
-        matches(&alert, &group, Some(&before))[0].site.as_str(),
-        "northeurope"
+    for since in ["2026-03-01T11:00:00Z", "2026-03-01T12:00:00Z"] {
+        let before = bodies::moved_to_northeurope(at(since));
+        assert_eq!(
+            matches(&alert, &group, Some(&before))[0].site.as_str(),
+            "northeurope"
+        );
+    }
+}
+
+#[test]
+fn an_incident_of_media_services_speaks_of_the_accounts_in_its_subscription() {
+    let mut group = bodies::group();
+    let subscription = bodies::SUBSCRIPTION;
+    let id = format!(
+        "/subscriptions/{subscription}/resourceGroups/media/providers/Microsoft.Media/mediaservices/ams"
     );
+    for (resource_id, is_ours) in [
+        (id.clone(), true),
+        (id.to_ascii_uppercase(), true),
+        (
+            id.replace(subscription, "0000aaaa-0000-0000-0000-000000000000"),
+            false,
+        ),
+        (
+            format!("https://api.example/{subscription}/projects/one"),
+            false,
+        ),
+    ] {
+        group.sites[0].accounts = vec![AccountSpec::MediaServices(MediaServicesSpec {
+            account_name: "ams".to_owned(),
+            resource_id: resource_id.clone(),
+            activation: Vec::new(),
+        })];
+        group.sites[1].accounts.clear();
+        let alert = parsed(&bodies::incident_of("Media Services", "West Europe"));
+        let found = matches(&alert, &group, None);
+        assert_eq!(found.len(), usize::from(is_ours), "{resource_id}");
+    }
 }
 
 #[test]
@@ -423,31 +425,6 @@ fn rules_that_name_different_groups_do_not_repeat_each_other() {
 }
 
 #[test]
-fn an_incident_of_a_stage_that_azure_does_not_give_it_is_only_recorded() {
-    let alert = parsed(&bodies::incident("North Europe", "Planned"));
-    assert!(alert.recorded_only.unwrap().contains("planned"));
-}
-
-#[test]
-fn an_update_that_names_more_needs_a_round_of_its_own() {
-    let mut active = parsed(&bodies::incident_at("Active", "2026-03-01T10:00:00Z"));
-    active.received_at = at("2026-03-01T10:01:00Z");
-    let mut wider = parsed(&bodies::incident_at("Active", "2026-03-01T11:00:00Z"));
-    wider.impacts[0].regions.push("West Europe".to_owned());
-    assert_eq!(newer(Some(&active), &wider).unwrap().received_at, now());
-    let mut unknown = active.clone();
-    unknown.recorded_only = Some("of no account".to_owned());
-    let update = parsed(&bodies::incident_at("Active", "2026-03-01T11:00:00Z"));
-    assert_eq!(newer(Some(&unknown), &update).unwrap().received_at, now());
-    let over = parsed(&bodies::incident_at("Resolved", "2026-03-01T11:00:00Z"));
-    assert_eq!(
-        newer(Some(&active), &over).unwrap().received_at,
-        active.received_at,
-        "it is still the alert that came in then"
-    );
-}
-
-#[test]
 fn of_hundreds_of_services_those_that_can_be_ours_are_kept() {
     let mut body = bodies::incident("North Europe", "Active");
     let services: Vec<Value> = (0..400)
@@ -462,23 +439,6 @@ fn of_hundreds_of_services_those_that_can_be_ours_are_kept() {
     assert_eq!(alert.impacts.len(), 1);
     let found = signals(&[Told::of(&alert)], &bodies::group(), None, now());
     assert_eq!(found[0].service.as_deref(), Some("Azure Video Indexer"));
-}
-
-#[test]
-fn people_see_one_signal_for_each_incident() {
-    let mut body = bodies::incident("North Europe", "Active");
-    *body.pointer_mut(bodies::IMPACTED).unwrap() = json!([{
-        "ServiceName": "Azure Video Indexer",
-        "ImpactedRegions": [{"RegionName": "West Europe"}, {"RegionName": "North Europe"}],
-    }]);
-    let alert = parsed(&body);
-    let found = signals(&[Told::of(&alert)], &bodies::group(), None, now());
-    assert_eq!(found.len(), 2);
-    for site in ["westeurope", "northeurope"] {
-        let shown = one_per_incident(&found, &site.into());
-        assert_eq!(shown.len(), 1);
-        assert_eq!(shown[0].site.as_str(), site);
-    }
 }
 
 #[test]

@@ -18,13 +18,13 @@ use crate::decision::alert::{self, Match, Told};
 use crate::model::alert::Alert;
 use crate::model::deployment::FromRecord;
 use crate::model::name::{GroupName, SiteName};
-use crate::model::policy::AlertPolicy;
 use crate::model::signal::{Signal, SignalStage};
 use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 
-/// An alert must be answered within two seconds; which sites are active is worth this much of them.
-const STATES_LIMIT: Duration = Duration::from_secs(1);
+/// An alert must be answered within two seconds. Which sites are active is read until so long after it came
+/// in, and after that taken from memory.
+const STATES_LIMIT: Duration = Duration::from_millis(1_200);
 /// Alerts this young are shown without reading them again.
 const SHOWN_FOR: Duration = Duration::from_secs(1);
 /// Sweeps begin at least this far apart, however many alerts come in.
@@ -62,8 +62,9 @@ impl Controller {
         self: &Arc<Self>,
         mut message: Alert,
     ) -> Result<AlertAnswer, StoreError> {
+        let until = Instant::now() + STATES_LIMIT;
         alert::trim(&mut message);
-        self.pin_site(&mut message).await;
+        self.pin_site(&mut message, until).await;
         let speaks_of_none = self.matches(&message, |_| None).is_empty();
         // An end that names nothing may be that of something of ours whose beginning is still on its way.
         let is_nameless_end = message.stage == SignalStage::Resolved && names_nothing(&message);
@@ -75,17 +76,22 @@ impl Controller {
         };
         let kept = self.store.keep_alert(&message, newer).await?;
         self.memory.forget_alerts();
-        let late = is_late(&kept, &message);
-        if let Kept::News(alert) = kept {
-            message = alert;
-        }
+        self.shelf.clear();
+        let known = match kept {
+            Kept::News(alert) => {
+                message = alert;
+                None
+            }
+            Kept::Known(known) => Some(alert::why_known(&known, &message)),
+            Kept::Nothing => None,
+        };
         let named: Vec<GroupName> = self.matches(&message, |_| None).into_keys().collect();
-        let states = self.states(named).await;
+        let states = self.states(named, until).await;
         let matches = self.matches(&message, |group| states.get(group).map(AsRef::as_ref));
         if !matches.is_empty() {
             self.ring();
         }
-        Ok(self.answer_alert(&message, &matches, &states, late))
+        Ok(self.answer_alert(&message, &matches, &states, known.as_deref()))
     }
 
     fn matches<'a>(
@@ -112,45 +118,74 @@ impl Controller {
 
     /// An alert that names a group and none of its sites speaks of the one that is active now, whatever moves
     /// come later. Where that cannot be had in time, it is worked out from the record when the row is read.
-    async fn pin_site(&self, message: &mut Alert) {
+    async fn pin_site(&self, message: &mut Alert, until: Instant) {
         if message.group.is_none() || message.site.is_some() {
             return;
         }
         let named: Vec<GroupName> = self.matches(message, |_| None).into_keys().collect();
-        let states = self.states(named).await;
+        let states = self.states(named, until).await;
         message.site = states
             .into_values()
             .next()
             .map(|state| state.active().to_string());
     }
 
-    /// The records of these groups, as far as they can be had in time. Of several alerts that ask at once,
-    /// one reads.
-    async fn states(&self, groups: Vec<GroupName>) -> BTreeMap<GroupName, Arc<GroupState>> {
+    /// The records of these groups, as far as they can be had in time; for a group without a row, the one that
+    /// it will begin with. Of several alerts that ask at once, one reads.
+    async fn states(
+        &self,
+        groups: Vec<GroupName>,
+        until: Instant,
+    ) -> BTreeMap<GroupName, Arc<GroupState>> {
         let are_fresh = || {
             let mut all = groups.iter();
             all.all(|group| self.memory.state(group, FRESH_FOR).is_some())
         };
         let reading = async {
             if are_fresh() {
-                return;
+                return BTreeMap::new();
             }
             let _turn = self.alerted.reading.lock().await;
             if are_fresh() {
-                return;
+                return BTreeMap::new();
             }
-            if let Ok(snapshot) = self.store.snapshot().await {
-                self.memory
-                    .keep_snapshot(&snapshot, &self.deployment.vantage);
-            }
+            let Ok(snapshot) = self.store.snapshot().await else {
+                return BTreeMap::new();
+            };
+            self.memory
+                .keep_snapshot(&snapshot, &self.deployment.vantage);
+            self.starting_states(&groups, &snapshot).await
         };
         // Late is as good as never: then what was known before serves.
-        let _ = tokio::time::timeout(STATES_LIMIT, reading).await;
+        let mut starting = tokio::time::timeout_at(until, reading)
+            .await
+            .unwrap_or_default();
         groups
             .into_iter()
             .filter_map(|group| {
-                let state = self.memory.state(&group, Duration::MAX)?;
+                let known = self.memory.state(&group, Duration::MAX);
+                let state = known.or_else(|| starting.remove(&group))?;
                 Some((group, state))
+            })
+            .collect()
+    }
+
+    /// How those of these groups begin that have no row yet.
+    async fn starting_states(
+        &self,
+        groups: &[GroupName],
+        snapshot: &Snapshot,
+    ) -> BTreeMap<GroupName, Arc<GroupState>> {
+        let has_row = |group: &GroupName| snapshot.groups.contains_key(group);
+        if groups.iter().all(has_row) {
+            return BTreeMap::new();
+        }
+        let missing = self.without_row(snapshot).await.unwrap_or_default();
+        missing
+            .into_iter()
+            .map(|(spec, newest)| {
+                let start = self.start(spec, newest.as_ref());
+                (spec.name.clone(), start.state)
             })
             .collect()
     }
@@ -160,25 +195,27 @@ impl Controller {
         message: &Alert,
         matches: &BTreeMap<GroupName, Vec<Match>>,
         states: &BTreeMap<GroupName, Arc<GroupState>>,
-        late: Option<String>,
+        known: Option<&str>,
     ) -> AlertAnswer {
         let mut answer = AlertAnswer::default();
+        let mut ignore = |group: Option<&GroupName>, whys: [Option<String>; 2]| {
+            let whys: Vec<String> = whys.into_iter().flatten().collect();
+            if !whys.is_empty() {
+                answer.ignored.push((group.cloned(), whys.join("; ")));
+            }
+        };
         for (group, found) in matches {
-            answer.matched.push(group.clone());
-            if message.stage == SignalStage::Resolved {
-                continue;
-            }
-            let Some(spec) = self.spec(group) else {
-                continue;
-            };
             let active = states.get(group).map(|state| state.active());
-            if let Some(why) = why_recorded(spec, found, active).or_else(|| late.clone()) {
-                answer.ignored.push((Some(group.clone()), why));
-            }
+            let inert = self
+                .spec(group)
+                .filter(|_| message.stage == SignalStage::Active)
+                .and_then(|spec| why_inert(spec, found, active));
+            ignore(Some(group), [inert, known.map(str::to_owned)]);
         }
         if matches.is_empty() {
-            answer.ignored.push((None, unmatched(message)));
+            ignore(None, [Some(unmatched(message)), known.map(str::to_owned)]);
         }
+        answer.matched = matches.keys().cloned().collect();
         answer
     }
 
@@ -217,7 +254,10 @@ impl Controller {
             .groups
             .values()
             .map(|spec| {
-                let state = snapshot.groups.get(&spec.name).map(|row| &row.state);
+                let state = snapshot
+                    .groups
+                    .get(&spec.name)
+                    .map(|row| row.state.as_ref());
                 let signals = alert::signals(&alerts, spec, state, at);
                 (spec.name.clone(), signals)
             })
@@ -259,37 +299,20 @@ impl Controller {
     }
 }
 
-/// Why a message that was not kept changes nothing. A repeat is answered as the first was.
-fn is_late(kept: &Kept, message: &Alert) -> Option<String> {
-    match kept {
-        Kept::Known(known) if known.event_at > message.event_at || known.stage != message.stage => {
-            Some(format!(
-                "it is of {}, and a later message of {} is known already",
-                message.event_at, known.event_at
-            ))
-        }
-        Kept::Known(_) | Kept::News(_) | Kept::Nothing => None,
-    }
-}
-
-fn why_recorded(spec: &GroupSpec, found: &[Match], active: Option<&SiteName>) -> Option<String> {
-    if spec.policy.alert == AlertPolicy::Ignore {
-        return Some("the group's policy is to ignore alerts".to_owned());
-    }
-    let on_active = |site: &SiteName| active.is_none_or(|active| active == site);
-    if found
+/// Why a group does nothing about an alert that goes on: no match is evidence, or none is on its active site.
+fn why_inert(spec: &GroupSpec, found: &[Match], active: Option<&SiteName>) -> Option<String> {
+    let whys: Vec<Option<String>> = found
         .iter()
-        .any(|one| one.recorded_only.is_none() && on_active(&one.site))
-    {
-        return None;
-    }
-    found
-        .iter()
-        .find_map(|one| one.recorded_only.clone())
-        .or_else(|| {
-            let sites: Vec<&str> = found.iter().map(|one| one.site.as_str()).collect();
-            Some(format!("{} is not active", sites.join(", ")))
+        .map(|one| {
+            alert::why_recorded(one, spec).or_else(|| {
+                let is_elsewhere = active.is_some_and(|active| *active != one.site);
+                is_elsewhere.then(|| format!("{} is not active", one.site))
+            })
         })
+        .collect();
+    let mut whys = whys.into_iter().collect::<Option<Vec<String>>>()?;
+    whys.dedup();
+    Some(whys.join(", "))
 }
 
 fn names_nothing(message: &Alert) -> bool {
@@ -302,6 +325,11 @@ fn unmatched(message: &Alert) -> String {
         return format!(
             "there is no group `{known}`, which the custom property understudyGroup names"
         );
+    }
+    if message.site.is_some() {
+        return "it has the custom property understudySite, but no understudyGroup, which says of which group that is a site; \
+                and no group has an account on what it names otherwise"
+            .to_owned();
     }
     if message.impacts.is_empty() {
         return "no group has an account on the resources that it names".to_owned();

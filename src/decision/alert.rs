@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::model::alert::{Alert, Impact};
-use crate::model::name::{Service, SiteName};
+use crate::model::name::{Service, SiteName, squeezed};
 use crate::model::policy::AlertPolicy;
 use crate::model::region;
 use crate::model::signal::{Signal, SignalKind, SignalStage};
@@ -48,7 +48,12 @@ pub fn newer(known: Option<&Alert>, new: &Alert) -> Option<Alert> {
     let Some(known) = known else {
         return Some(new.clone());
     };
-    let is_newer = new.event_at > known.event_at
+    if new.is_unclear {
+        return lengthened(known, new);
+    }
+    // Of a thread that is known by unclear messages alone, the first clear one is news, whenever it came.
+    let is_newer = known.is_unclear
+        || new.event_at > known.event_at
         || (new.event_at == known.event_at
             && known.stage == SignalStage::Active
             && new.stage == SignalStage::Resolved);
@@ -60,6 +65,7 @@ pub fn newer(known: Option<&Alert>, new: &Alert) -> Option<Alert> {
         // The recovery is another alert; people know the incident by the first one's id.
         kept.id.clone_from(&known.id);
     }
+    kept.unclear_at = last_unclear(known);
     if kept.impacts.is_empty() {
         kept.impacts.clone_from(&known.impacts);
     }
@@ -71,6 +77,53 @@ pub fn newer(known: Option<&Alert>, new: &Alert) -> Option<Alert> {
         }
     }
     Some(kept)
+}
+
+/// What is known, with the life of a later message that says neither that it goes on nor that it is over. It
+/// ends nothing and begins nothing: what is over stays so. The event's own time stays as well, since a clear
+/// message from before this one may still be on its way.
+fn lengthened(known: &Alert, new: &Alert) -> Option<Alert> {
+    let is_later = new.event_at > last_heard(known);
+    (is_later && known.stage == SignalStage::Active).then(|| Alert {
+        updated_at: new.updated_at,
+        unclear_at: Some(new.event_at),
+        ..known.clone()
+    })
+}
+
+/// The event's time of the last unclear message on this thread.
+fn last_unclear(known: &Alert) -> Option<Timestamp> {
+    let alone = known.is_unclear.then_some(known.event_at);
+    known.unclear_at.max(alone)
+}
+
+/// The event's time of the last message on this thread, clear or not.
+fn last_heard(known: &Alert) -> Timestamp {
+    let unclear = last_unclear(known);
+    unclear.map_or(known.event_at, |at| at.max(known.event_at))
+}
+
+/// Why a message that changed nothing on its thread changed nothing.
+#[must_use]
+pub fn why_known(known: &Alert, new: &Alert) -> String {
+    let told_at = new.event_at;
+    let known_at = if new.is_unclear {
+        last_heard(known)
+    } else {
+        known.event_at
+    };
+    if known_at > told_at {
+        format!("it is of {told_at}, and a later message of {known_at} is known already")
+    } else if known.stage == new.stage {
+        format!("it repeats a message of {told_at} that is known already, and changes nothing")
+    } else if new.is_unclear {
+        let over_since = known.event_at;
+        format!(
+            "it is over since {over_since}, and this message does not say that it goes on again"
+        )
+    } else {
+        format!("it is of {told_at}, and an end of the same moment is known already")
+    }
 }
 
 /// Whether a round that confirmed the one message confirms the other as well. One that names more, or that
@@ -125,6 +178,7 @@ impl<'a> Told<'a> {
                 .impacts
                 .iter()
                 .map(|impact| (services_of(impact), regions(impact)))
+                .filter(|(services, _)| !services.is_empty())
                 .collect(),
             resources: alert
                 .resources
@@ -217,10 +271,7 @@ impl<'a> Places<'a> {
 
 fn named_site(alert: &Alert, spec: &GroupSpec, state: Option<&GroupState>) -> Vec<Match> {
     let site = match (&alert.site, state) {
-        (Some(wanted), _) => spec
-            .sites
-            .iter()
-            .find(|site| site.name.as_str().eq_ignore_ascii_case(wanted))
+        (Some(wanted), _) => site_called(wanted, spec)
             .map_or_else(|| SiteName::from(wanted.as_str()), |site| site.name.clone()),
         // Raised against the site that was active when it came in, not against its successor.
         (None, Some(state)) if state.since > alert.received_at => state
@@ -233,7 +284,11 @@ fn named_site(alert: &Alert, spec: &GroupSpec, state: Option<&GroupState>) -> Ve
             .map_or_else(SiteName::default, |site| site.name.clone()),
     };
     let recorded_only = if spec.site(&site).is_none() {
-        Some(format!("the group has no site {site}"))
+        let sites: Vec<&str> = spec.sites.iter().map(|site| site.name.as_str()).collect();
+        Some(format!(
+            "the group has no site {site}: its sites are {}",
+            sites.join(", ")
+        ))
     } else {
         alert.recorded_only.clone()
     };
@@ -243,11 +298,25 @@ fn named_site(alert: &Alert, spec: &GroupSpec, state: Option<&GroupState>) -> Ve
     }]
 }
 
+/// The site of this name; else the only one in the region that is so called, in either spelling.
+fn site_called<'a>(wanted: &str, spec: &'a GroupSpec) -> Option<&'a SiteSpec> {
+    let mut sites = spec.sites.iter();
+    if let Some(site) = sites.find(|site| site.name.as_str().eq_ignore_ascii_case(wanted)) {
+        return Some(site);
+    }
+    let wanted = region::programmatic(wanted);
+    let is_there = |site: &&SiteSpec| region::programmatic(&site.region) == wanted;
+    let mut there = spec.sites.iter().filter(is_there);
+    there.next().filter(|_| there.next().is_none())
+}
+
 /// Which of our services an impact names; all of them where it names every service.
 fn services_of(impact: &Impact) -> Vec<Service> {
     let name = squeezed(&impact.service);
     let id = impact.service_id.as_deref().map(squeezed);
-    let is_all = id.is_none() && matches!(name.as_str(), "" | "all" | "allservices");
+    // A name in another script has no letters that are compared, and is a name all the same.
+    let is_all = id.is_none()
+        && (impact.service.trim().is_empty() || matches!(name.as_str(), "all" | "allservices"));
     SERVICE_NAMES
         .iter()
         .filter(|(_, names)| {
@@ -256,14 +325,6 @@ fn services_of(impact: &Impact) -> Vec<Service> {
                 || id.as_deref().is_some_and(|id| names.contains(&id))
         })
         .map(|(service, _)| *service)
-        .collect()
-}
-
-/// The letters and digits of a service's name or GUID, in lower case.
-fn squeezed(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|letter| letter.to_ascii_lowercase())
         .collect()
 }
 
@@ -358,6 +419,7 @@ fn expires_at(alert: &Alert, spec: &GroupSpec) -> Timestamp {
 
 fn signal(alert: &Alert, found: Match, spec: &GroupSpec) -> Signal {
     let site_region = spec.site(&found.site).map(|site| site.region.clone());
+    let why = why_recorded(&found, spec);
     Signal {
         id: alert.id.clone(),
         kind: alert.kind,
@@ -372,6 +434,17 @@ fn signal(alert: &Alert, found: Match, spec: &GroupSpec) -> Signal {
         received_at: alert.received_at,
         expires_at: expires_at(alert, spec),
         site: found.site,
-        is_evidence: found.recorded_only.is_none() && spec.policy.alert != AlertPolicy::Ignore,
+        is_evidence: why.is_none(),
+        is_unclear: alert.is_unclear,
+        why,
     }
+}
+
+/// Why a match is no evidence for this group, whichever of its sites is active.
+#[must_use]
+pub fn why_recorded(found: &Match, spec: &GroupSpec) -> Option<String> {
+    if spec.policy.alert == AlertPolicy::Ignore {
+        return Some("the group's policy is to ignore alerts".to_owned());
+    }
+    found.recorded_only.clone()
 }

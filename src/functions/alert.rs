@@ -41,7 +41,21 @@ pub async fn door(Ready(app): Ready, body: Body) -> Result<Response, Fault> {
         "an alert came in: {}",
         message.id
     );
-    let answer = app.controller.take_alert(message).await?;
+    let id = message.id.clone();
+    let mut answer = match app.controller.take_alert(message).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::warn!(
+                id = %id,
+                "the alert {id} was not stored; it is answered with 503, so that Azure sends it again: {error}"
+            );
+            return Err(error.into());
+        }
+    };
+    let unread = alert::unread_times(&body);
+    answer
+        .ignored
+        .extend(unread.into_iter().map(|why| (None, why)));
     Ok(Json(AnswerBody::from(answer)).into_response())
 }
 

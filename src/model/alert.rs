@@ -32,7 +32,7 @@ pub struct Alert {
     pub kind: SignalKind,
     /// Going on, or over.
     pub stage: SignalStage,
-    /// The event's own time; of two messages the later one is believed.
+    /// The event's own time; of two messages that are not unclear the later one is believed.
     pub event_at: Timestamp,
     /// When the message arrived that began it: a round that confirms it begins later.
     pub received_at: Timestamp,
@@ -56,4 +56,12 @@ pub struct Alert {
     /// Why it is only recorded and never evidence, whatever it names.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recorded_only: Option<String>,
+    /// Whether its stage or condition says neither that the thing goes on nor that it is over: one that Azure
+    /// documents (Planned, InProgress, Rescheduled; a resource health of Unknown), or one that it does not. What
+    /// is known of its thread then stands; alone it is only recorded.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_unclear: bool,
+    /// The event's time of the last unclear message that lengthened its life: by this a repeat of one is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unclear_at: Option<Timestamp>,
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::fields::{find, list, long_text, member, subscription_of, text, texts, time};
+use super::{samples, stage};
 use crate::model::alert::{Alert, Impact};
 use crate::model::signal::{SignalKind, SignalStage};
 
@@ -24,9 +25,10 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
             fired_at: None,
             subscription: member(event, &["subscriptionId"])
                 .or_else(|| resource.as_deref().and_then(subscription_of)),
-            resources: resource.into_iter().collect(),
+            resources: resource.iter().cloned().collect(),
             group: member(properties, &["understudyGroup"]),
             site: member(properties, &["understudySite"]),
+            is_sample: samples::is_event(event, resource.as_slice()),
         },
         now,
     ))
@@ -48,6 +50,8 @@ pub(super) struct Envelope {
     pub group: Option<String>,
     /// The rule's custom property.
     pub site: Option<String>,
+    /// Whether it is a sample of the portal's.
+    pub is_sample: bool,
 }
 
 /// One event of the activity log.
@@ -68,7 +72,9 @@ pub(super) fn from_event(event: &Value, envelope: Envelope, now: Timestamp) -> A
         resources: envelope.resources,
         group: envelope.group,
         site: envelope.site,
-        recorded_only: None,
+        recorded_only: envelope.is_sample.then(|| samples::WHY.to_owned()),
+        is_unclear: false,
+        unclear_at: None,
     };
     let operation = member(event, &["operationName"]).unwrap_or_default();
     let operation = operation.to_ascii_lowercase();
@@ -81,10 +87,10 @@ pub(super) fn from_event(event: &Value, envelope: Envelope, now: Timestamp) -> A
     {
         resource_health(event, &mut alert);
     } else {
-        alert.recorded_only = Some(format!(
-            "an activity log alert of category {} is no evidence",
-            envelope.source.as_deref().unwrap_or("unknown")
-        ));
+        let category = envelope.source.as_deref().unwrap_or("unknown");
+        alert.recorded_only.get_or_insert_with(|| {
+            format!("an activity log alert of category {category} is no evidence")
+        });
     }
     alert
 }
@@ -102,45 +108,48 @@ fn service_health(event: &Value, alert: &mut Alert) {
     if let Some(subscription) = &alert.subscription {
         alert.thread = format!("{} {}", alert.thread, subscription.to_ascii_lowercase());
     }
-    let stage = member(properties, &["stage"]).or_else(|| member(event, &["status"]));
-    let stage = stage.unwrap_or_default().to_ascii_lowercase();
-    // Post-incident reviews and ended maintenance say as much as a resolution: it is over.
-    if matches!(stage.as_str(), "resolved" | "rca" | "complete" | "canceled") {
-        alert.stage = SignalStage::Resolved;
-    }
     alert.impacts = impacts(properties);
+    let is_synthetic =
+        member(properties, &["isSynthetic"]).is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
     let incident = member(properties, &["incidentType"]).unwrap_or_default();
-    let is_test = member(properties, &["isSynthetic"])
-        .is_some_and(|flag| flag.eq_ignore_ascii_case("true"))
-        || alert.id.eq_ignore_ascii_case("TEST-TTT");
-    alert.recorded_only = if is_test {
-        Some("a test alert is no evidence".to_owned())
-    } else if incident.eq_ignore_ascii_case("incident") {
-        let goes_on =
-            alert.stage == SignalStage::Resolved || matches!(stage.as_str(), "" | "active");
-        (!goes_on).then(|| format!("an incident of stage {stage} is no evidence"))
-    } else {
-        Some(format!(
-            "a Service Health event of type {} is no evidence",
-            if incident.is_empty() {
-                "unknown"
-            } else {
-                &incident
-            }
-        ))
-    };
+    if is_synthetic || samples::is_tracking(&alert.id) {
+        alert.recorded_only = Some(samples::WHY.to_owned());
+    } else if !incident.eq_ignore_ascii_case("incident") {
+        let kind = if incident.is_empty() {
+            "unknown"
+        } else {
+            &incident
+        };
+        alert
+            .recorded_only
+            .get_or_insert_with(|| format!("a Service Health event of type {kind} is no evidence"));
+    }
+    let named = member(properties, &["stage"]).unwrap_or_default();
+    let status = member(event, &["status"]).unwrap_or_default();
+    let mut tags = texts(find(properties, &["eventTags"]));
+    tags.extend(texts(find(event, &["eventTags"])));
+    let said = stage::of_event(&named, &status, &tags);
+    let shown = if named.is_empty() { &status } else { &named };
+    stage::put(alert, said, "stage", shown);
 }
 
 fn impacts(properties: &Value) -> Vec<Impact> {
     let listed: Vec<Impact> = list(find(properties, &["impactedServices"]))
         .iter()
-        .map(|entry| Impact {
-            service: member(entry, &["ServiceName"]).unwrap_or_default(),
-            service_id: member(entry, &["ServiceGuid", "ImpactedServiceGuid"]),
-            regions: list(find(entry, &["ImpactedRegions"]))
-                .iter()
-                .filter_map(|region| member(region, &["RegionName"]))
-                .collect(),
+        .filter_map(|entry| {
+            let name = find(entry, &["ServiceName"]);
+            Some(Impact {
+                // None at all stands for every service, one that cannot be read for none.
+                service: match name {
+                    Some(Value::Array(_) | Value::Object(_)) => return None,
+                    _ => member(entry, &["ServiceName"]).unwrap_or_default(),
+                },
+                service_id: member(entry, &["ServiceGuid", "ImpactedServiceGuid"]),
+                regions: list(find(entry, &["ImpactedRegions"]))
+                    .iter()
+                    .filter_map(|region| member(region, &["RegionName"]))
+                    .collect(),
+            })
         })
         .collect();
     if !listed.is_empty() {
@@ -179,33 +188,37 @@ fn resource_health(event: &Value, alert: &mut Alert) {
         alert.stage = SignalStage::Resolved;
         return;
     }
-    let cause = member(properties, &["cause"]).unwrap_or_default();
     let is_down =
         health.eq_ignore_ascii_case("unavailable") || health.eq_ignore_ascii_case("degraded");
-    let is_platform = cause
+    if !is_down {
+        // No information is neither an outage nor the end of one.
+        alert.is_unclear = true;
+        let health = if health.is_empty() {
+            "unknown"
+        } else {
+            &health
+        };
+        alert
+            .recorded_only
+            .get_or_insert_with(|| format!("a resource health of {health} is no evidence"));
+        return;
+    }
+    let cause = member(properties, &["cause"]).unwrap_or_default();
+    if !cause
         .replace(' ', "")
-        .eq_ignore_ascii_case("platforminitiated");
-    alert.recorded_only = if !is_down {
-        Some(format!(
-            "a resource health of {} is no evidence",
-            if health.is_empty() {
-                "unknown"
-            } else {
-                &health
-            }
-        ))
-    } else if is_platform {
-        None
-    } else {
-        Some(format!(
-            "a resource health event caused by {} is no evidence: only the platform's are",
-            if cause.is_empty() {
-                "nobody named"
-            } else {
-                &cause
-            }
-        ))
-    };
+        .eq_ignore_ascii_case("platforminitiated")
+    {
+        let cause = if cause.is_empty() {
+            "nobody named"
+        } else {
+            &cause
+        };
+        alert.recorded_only.get_or_insert_with(|| {
+            format!(
+                "a resource health event caused by {cause} is no evidence: only the platform's are"
+            )
+        });
+    }
 }
 
 /// The resource ids of a list, and the subscription that the first names.

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::activity_log::{Envelope, from_event, targets};
 use super::fields::{find, member, subscription_of, time};
+use super::stage::Said;
+use super::{samples, stage};
 use crate::model::alert::Alert;
 use crate::model::signal::{SignalKind, SignalStage};
 
@@ -21,6 +23,7 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
     let group = custom(value, context, "understudyGroup");
     let site = custom(value, context, "understudySite");
     let fired_at = time(essentials, &["firedDateTime"]);
+    let is_sample = samples::is_sample(essentials);
     let spoken = service.replace(' ', "").to_ascii_lowercase();
     if spoken == "servicehealth" || spoken == "resourcehealth" || spoken.starts_with("activitylog")
     {
@@ -32,14 +35,15 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
             resources,
             group,
             site,
+            is_sample,
         };
         return Some(from_event(context, envelope, now));
     }
     let condition = member(essentials, &["monitorCondition"]).unwrap_or_default();
-    let is_over = condition.eq_ignore_ascii_case("resolved");
-    let resolved_at = time(essentials, &["resolvedDateTime"]).filter(|_| is_over);
+    let said = stage::of_condition(&condition);
+    let resolved_at = time(essentials, &["resolvedDateTime"]).filter(|_| said == Said::Over);
     let is_measured = is_measured(&spoken);
-    Some(Alert {
+    let mut alert = Alert {
         thread: id.clone(),
         id,
         kind: if is_measured {
@@ -47,11 +51,7 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
         } else {
             SignalKind::Other
         },
-        stage: if is_over {
-            SignalStage::Resolved
-        } else {
-            SignalStage::Active
-        },
+        stage: SignalStage::Active,
         event_at: resolved_at.or(fired_at).unwrap_or(now),
         received_at: now,
         updated_at: now,
@@ -60,9 +60,16 @@ pub(super) fn read(value: &Value, now: Timestamp) -> Option<Alert> {
         resources,
         group,
         site,
-        recorded_only: (!is_measured)
-            .then(|| format!("an alert of {} is no evidence", named(&service))),
-    })
+        recorded_only: if is_sample {
+            Some(samples::WHY.to_owned())
+        } else {
+            (!is_measured).then(|| format!("an alert of {} is no evidence", named(&service)))
+        },
+        is_unclear: false,
+        unclear_at: None,
+    };
+    stage::put(&mut alert, said, "monitorCondition", &condition);
+    Some(alert)
 }
 
 /// Metric, log and Prometheus rules measure something; budgets and smart detection do not speak of an

@@ -7,8 +7,6 @@ use serde_json::Value;
 const TEXT_LIMIT: usize = 300;
 /// A list of every region's name is shorter than this.
 const LONG_TEXT_LIMIT: usize = 8_192;
-/// More entries than this are not read from one list: an outage of a region names all its services.
-const LIST_LIMIT: usize = 1_000;
 
 /// The text at this JSON pointer; a number is read as its text, a blank one as none.
 pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
@@ -56,18 +54,17 @@ pub(super) fn time(value: &Value, keys: &[&str]) -> Option<Timestamp> {
         .map(|at| Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at))
 }
 
-/// A list that is there as a list, or as its text: Service Health sends `impactedServices` both ways.
+/// A list that is there as a list, or as its text: Service Health sends `impactedServices` both ways. All of
+/// it, since what is ours may stand last; the size of the body bounds it.
 pub(super) fn list(value: Option<&Value>) -> Vec<Value> {
-    let mut entries = match value {
+    match value {
         Some(Value::Array(entries)) => entries.clone(),
         Some(Value::String(text)) => match serde_json::from_str(text) {
             Ok(Value::Array(entries)) => entries,
             _ => Vec::new(),
         },
         _ => Vec::new(),
-    };
-    entries.truncate(LIST_LIMIT);
-    entries
+    }
 }
 
 /// The texts of a list.

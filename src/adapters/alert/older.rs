@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::fields::{member, subscription_of, time};
+use super::{samples, stage};
 use crate::model::alert::Alert;
 use crate::model::signal::{SignalKind, SignalStage};
 
@@ -38,31 +39,32 @@ fn from_metric(
     let rule = member(context, &["id", "name"])?;
     let custom = |key: &str| properties.and_then(|found| member(found, &[key]));
     let status = status.unwrap_or_default();
-    let is_over = ["resolved", "deactivated"]
-        .iter()
-        .any(|word| status.eq_ignore_ascii_case(word));
     // Firing and recovery carry the rule's id and no id of their own.
     let id = format!("{rule} {}", resource.as_deref().unwrap_or_default());
-    Some(Alert {
+    let resources: Vec<String> = resource.clone().into_iter().collect();
+    let name = member(context, &["name"]).unwrap_or_default();
+    let is_sample = samples::is_rule(&name, &resources);
+    let mut alert = Alert {
         thread: id.trim().to_ascii_lowercase(),
         id: rule,
         kind: SignalKind::Metric,
-        stage: if is_over {
-            SignalStage::Resolved
-        } else {
-            SignalStage::Active
-        },
+        stage: SignalStage::Active,
         event_at: time(context, &["timestamp"]).unwrap_or(now),
         received_at: now,
         updated_at: now,
         subscription: member(context, &["subscriptionId"])
             .or_else(|| resource.as_deref().and_then(subscription_of)),
         impacts: Vec::new(),
-        resources: resource.into_iter().collect(),
+        resources,
         group: custom("understudyGroup"),
         site: custom("understudySite"),
-        recorded_only: None,
-    })
+        recorded_only: is_sample.then(|| samples::WHY.to_owned()),
+        is_unclear: false,
+        unclear_at: None,
+    };
+    let said = stage::of_condition(&status);
+    stage::put(&mut alert, said, "status", &status);
+    Some(alert)
 }
 
 /// `Microsoft.Insights/LogAlert`: flat, stateless, with the workspace as its resource.
@@ -74,6 +76,8 @@ pub(super) fn log(value: &Value, now: Timestamp) -> Option<Alert> {
     // Two subscriptions may have rules of one name.
     let place = resource.clone().or_else(|| subscription.clone());
     let thread = format!("log {rule} {}", place.unwrap_or_default());
+    let resources: Vec<String> = resource.into_iter().collect();
+    let is_sample = samples::is_rule(&rule, &resources);
     Some(Alert {
         thread: thread.trim().to_ascii_lowercase(),
         id: rule,
@@ -84,10 +88,12 @@ pub(super) fn log(value: &Value, now: Timestamp) -> Option<Alert> {
         updated_at: now,
         subscription,
         impacts: Vec::new(),
-        resources: resource.into_iter().collect(),
+        resources,
         group: member(data, &["understudyGroup"]),
         site: member(data, &["understudySite"]),
-        recorded_only: None,
+        recorded_only: is_sample.then(|| samples::WHY.to_owned()),
+        is_unclear: false,
+        unclear_at: None,
     })
 }
 
@@ -109,5 +115,7 @@ pub(super) fn budget(value: &Value, now: Timestamp) -> Option<Alert> {
         group: None,
         site: None,
         recorded_only: Some("a budget alert is no evidence".to_owned()),
+        is_unclear: false,
+        unclear_at: None,
     })
 }
