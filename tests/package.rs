@@ -7,7 +7,11 @@ mod contents;
 mod elf;
 #[path = "package/libc.rs"]
 mod libc;
+#[path = "package/mark.rs"]
+mod mark;
 #[path = "package/place.rs"]
 mod place;
+#[path = "support/program.rs"]
+mod program;
 #[path = "package/workshop.rs"]
 mod workshop;

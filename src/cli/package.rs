@@ -2,6 +2,7 @@
 
 mod contents;
 mod libc;
+mod mark;
 mod write;
 
 use std::io;
@@ -27,10 +28,18 @@ pub(super) fn make(out: &Path, binary: Option<PathBuf>) -> Printed {
         mut warnings,
     } = contents::collect(folder, &settings::env()).map_err(failure)?;
     let place = Place::at(out, &executable).map_err(Failure::Failed)?;
+    let is_itself = binary.is_none();
     let bytes = binary_bytes(binary).map_err(Failure::Failed)?;
+    if !libc::is_program(&bytes) && !mark::is_understudy(&bytes) {
+        return Err(Failure::Failed(
+            "what --binary names is no program: neither a binary nor a script. Nothing was packaged".to_owned(),
+        ));
+    }
     warnings.extend(libc::warning(&bytes));
-    #[allow(clippy::cast_precision_loss)] // shown with one digit
-    let megabytes = bytes.len() as f64 / MEGABYTE;
+    if !is_itself {
+        warnings.extend(mark::warning(&bytes));
+    }
+    let size = size(bytes.len());
     files.insert(executable.clone(), bytes);
     place.write(&files, &executable).map_err(Failure::Failed)?;
     for warning in &warnings {
@@ -38,13 +47,23 @@ pub(super) fn make(out: &Path, binary: Option<PathBuf>) -> Printed {
     }
     let timer = schedule.map_or_else(String::new, |schedule| format!(", timer at {schedule}"));
     Ok(format!(
-        "{} and {}: {}{timer}, {executable} of {megabytes:.1} MB\n\
+        "{} and {}: {}{timer}, {executable} of {size}\n\
          To deploy: az functionapp deployment source config-zip --resource-group GROUP --name APP --src {}\n",
         place.folder.display(),
         place.archive.display(),
         count(functions.len(), "function"),
         place.archive.display(),
     ))
+}
+
+/// Bytes in megabytes, and a size that would be none in bytes.
+#[allow(clippy::cast_precision_loss)] // shown with one digit
+fn size(bytes: usize) -> String {
+    if bytes < 100_000 {
+        count(bytes, "byte")
+    } else {
+        format!("{:.1} MB", bytes as f64 / MEGABYTE)
+    }
 }
 
 /// The binary to package: this one unless another is named.

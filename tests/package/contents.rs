@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use understudy::bundle;
 
+use crate::program::{run, understudy};
 use crate::workshop::{GOOD, Workshop};
 
 fn names(files: &std::collections::BTreeMap<String, (u32, Vec<u8>)>) -> BTreeSet<String> {
@@ -97,7 +98,7 @@ fn a_schedule_of_an_app_setting_is_written_as_well() {
     shop.write("understudy.toml", GOOD);
     let setting = [("UNDERSTUDY__CONTROLLER__SCHEDULE", "0 */7 * * * *")];
     let ran = shop.run_with(&["package", "--binary", "small"], &setting);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.code, 0, "{ran:?}");
     assert!(
         shop.read("dist/HealthCheck/function.json")
             .contains("0 */7 * * * *")
@@ -137,13 +138,10 @@ fn a_package_can_be_packaged_again() {
     shop.write("understudy.toml", GOOD);
     shop.package();
     let inner = shop.root().join("dist");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_understudy"))
+    let ran = run(understudy()
         .args(["package", "--binary", "understudy", "--out", "../again"])
-        .current_dir(&inner)
-        .env_clear()
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
+        .current_dir(&inner));
+    assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(shop.folder("again"), shop.folder("dist"));
 }
 
@@ -156,7 +154,7 @@ fn a_bad_configuration_is_told_and_nothing_is_packaged() {
             .replace("0 */5 * * * *", "often"),
     );
     let ran = shop.run(&["package", "--binary", "small"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, 1, "{ran:?}");
     assert!(
         ran.out
             .contains("understudy.toml:2: error: controller.schedule"),
@@ -167,6 +165,41 @@ fn a_bad_configuration_is_told_and_nothing_is_packaged() {
         "{ran:?}"
     );
     assert!(!shop.root().join("dist").exists() && !shop.root().join("dist.zip").exists());
+}
+
+/// Also where only an app setting says so; in Azure that setting may be another, so it is no error.
+#[test]
+fn a_record_in_a_local_file_is_warned_of() {
+    let embedded = GOOD.replace(
+        "endpoint = \"https://acct.table.core.windows.net\"",
+        "kind = \"embedded\"",
+    );
+    let setting = ("UNDERSTUDY__STORE__KIND", "embedded");
+    let in_azure = ("WEBSITE_SITE_NAME", "app");
+    for (file, settings, source) in [
+        (embedded.as_str(), &[][..], Some("understudy.toml")),
+        (GOOD, &[setting][..], Some("UNDERSTUDY__STORE__KIND")),
+        (embedded.as_str(), &[in_azure][..], Some("understudy.toml")),
+        (GOOD, &[][..], None),
+    ] {
+        let shop = Workshop::new();
+        shop.write("understudy.toml", file);
+        let ran = shop.run_with(&["package", "--binary", "small"], settings);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let told: Vec<&str> = ran
+            .err
+            .lines()
+            .filter(|line| line.contains("store.kind") && line.contains("lost"))
+            .collect();
+        assert_eq!(told.len(), usize::from(source.is_some()), "{ran:?}");
+        for line in told {
+            let begins = format!("warning: {}:", source.unwrap_or_default());
+            assert!(
+                line.starts_with(&begins) && line.contains("table"),
+                "{line}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -208,7 +241,7 @@ fn a_token_that_only_azure_has_is_no_reason_for_no_package() {
         &["package", "--binary", "small"],
         &[("MKIO_TOKEN", "a-token-of-mine")],
     );
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.code, 0, "{ran:?}");
     assert!(
         !ran.err.contains("MKIO_TOKEN") && !ran.err.contains("a-token-of-mine"),
         "{ran:?}"
@@ -256,10 +289,141 @@ fn a_host_json_without_functions_or_without_sense_is_refused() {
             shop.write("functions/Mine/function.json", bundle::FUNCTIONS[0].1);
         }
         let ran = shop.run(&["package", "--binary", "small"]);
-        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert_eq!(ran.code, 1, "{ran:?}");
         assert!(
             ran.err.contains(says) && !shop.root().join("dist").exists(),
             "{says}: {ran:?}"
         );
     }
+}
+
+#[test]
+fn a_comment_in_a_function_json_is_no_fault() {
+    let shop = Workshop::new();
+    shop.write("understudy.toml", GOOD);
+    shop.write("host.json", bundle::HOST_JSON);
+    let (_, timer) = bundle::FUNCTIONS
+        .iter()
+        .find(|(name, _)| *name == bundle::TIMER)
+        .unwrap();
+    shop.write(
+        "functions/HealthCheck/function.json",
+        format!("// every five minutes\n{timer}"),
+    );
+    shop.package();
+    assert!(
+        shop.read("dist/HealthCheck/function.json")
+            .contains("0 */5 * * * *")
+    );
+}
+
+#[test]
+fn a_function_that_the_host_would_not_load_is_refused_with_the_reason() {
+    let good = bundle::FUNCTIONS[0].1;
+    let routed = |route: &str| good.replace("groups/{group}/active", route);
+    assert!(good.contains("groups/{group}/active"));
+    for (text, says) in [
+        (routed("groups/{group"), "groups/{group"),
+        (
+            routed("admin/x"),
+            "conflicts with one or more built in routes",
+        ),
+        ("{}".to_owned(), "At least one binding must be declared"),
+        ("{".to_owned(), "not valid JSON"),
+    ] {
+        let shop = Workshop::new();
+        shop.write("host.json", bundle::HOST_JSON);
+        shop.write("functions/Mine/function.json", text);
+        let ran = shop.run(&["package", "--binary", "small"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(
+            ran.err.contains("Mine/function.json") && ran.err.contains(says),
+            "{says}: {ran:?}"
+        );
+        assert!(!shop.root().join("dist").exists());
+    }
+}
+
+#[test]
+fn a_function_that_needs_an_app_setting_is_warned_of() {
+    let shop = Workshop::new();
+    shop.write("host.json", bundle::HOST_JSON);
+    let text = bundle::FUNCTIONS[0]
+        .1
+        .replace("groups/{group}/active", "%WHERE%");
+    shop.write("functions/Mine/function.json", text);
+    let ran = shop.run(&["package", "--binary", "small"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.err
+            .contains("Mine/function.json needs the app setting WHERE"),
+        "{ran:?}"
+    );
+}
+
+/// A checkout of ours without these functions.
+fn without(left_out: &[&str]) -> Workshop {
+    let shop = Workshop::new();
+    shop.write("understudy.toml", GOOD);
+    shop.write("host.json", bundle::HOST_JSON);
+    for (name, text) in bundle::FUNCTIONS {
+        if !left_out.contains(name) {
+            shop.write(&format!("functions/{name}/function.json"), text);
+        }
+    }
+    shop
+}
+
+#[test]
+fn an_understudy_without_its_timer_is_refused() {
+    let shop = without(&[bundle::TIMER]);
+    let ran = shop.run(&["package", "--binary", "small"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.err.contains("HealthCheck, the timer, is not there"),
+        "{ran:?}"
+    );
+    assert!(!shop.root().join("dist").exists());
+}
+
+#[test]
+fn a_timer_that_is_disabled_is_warned_of_and_not_promised() {
+    let shop = without(&[]);
+    let text = shop.read("functions/HealthCheck/function.json");
+    let disabled = text.replacen('{', "{\"disabled\": true,", 1);
+    shop.write("functions/HealthCheck/function.json", disabled);
+    let ran = shop.package();
+    assert!(ran.err.contains("disables the timer"), "{ran:?}");
+    assert!(!ran.out.contains("timer at"), "{ran:?}");
+}
+
+#[test]
+fn other_functions_that_are_not_there_are_named() {
+    let ran = without(&["Order", "Alert"]).package();
+    assert!(
+        ran.err.contains("2 functions are") && ran.err.contains(": Alert, Order"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("timer at 0 */5 * * * *"), "{ran:?}");
+    let ran = without(&[]).package();
+    assert!(!ran.err.contains("not there"), "{ran:?}");
+}
+
+#[test]
+fn what_is_no_program_is_refused() {
+    let shop = Workshop::new();
+    shop.write("small", "root:x:0:0:root:/root:/bin/bash\n");
+    let ran = shop.run(&["package", "--binary", "small"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.contains("is no program"), "{ran:?}");
+    assert!(!shop.root().join("dist").exists());
+}
+
+#[test]
+fn a_small_binary_has_a_size() {
+    let shop = Workshop::new();
+    shop.write("small", "#!/bin/sh\nexit 0\n");
+    let ran = shop.package();
+    assert!(ran.out.contains("understudy of 17 bytes"), "{ran:?}");
+    assert!(!ran.err.contains("all the same"), "{ran:?}");
 }

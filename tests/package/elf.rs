@@ -9,6 +9,12 @@ pub fn fixed() -> Vec<u8> {
     build(None, &[], 62, 0)
 }
 
+/// With the mark of this version of Understudy somewhere in it.
+pub fn marked(binary: &[u8], version: &str) -> Vec<u8> {
+    let mark = format!("\0<understudy-binary {version}>\0");
+    [binary, mark.as_bytes()].concat()
+}
+
 /// A dynamic x86-64 program that wants these symbol versions of `libc.so.6`.
 pub fn dynamic(versions: &[&str]) -> Vec<u8> {
     build(Some("/lib64/ld-linux-x86-64.so.2"), versions, 62, 0)

@@ -6,7 +6,7 @@ use crate::workshop::Workshop;
 
 fn refused(shop: &Workshop, out: &str, says: &str) {
     let ran = shop.run(&["package", "--binary", "small", "--out", out]);
-    assert_eq!(ran.code, Some(1), "{out}: {ran:?}");
+    assert_eq!(ran.code, 1, "{out}: {ran:?}");
     assert!(
         ran.err.starts_with("error: ") && ran.err.contains(says),
         "{out}: {ran:?}"
@@ -17,7 +17,7 @@ fn refused(shop: &Workshop, out: &str, says: &str) {
 fn folders_above_are_made_and_the_archive_lies_beside() {
     let shop = Workshop::new();
     let ran = shop.run(&["package", "--binary", "small", "--out", "a/b/app.v1/"]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.code, 0, "{ran:?}");
     assert!(
         ran.out.starts_with("a/b/app.v1 and a/b/app.v1.zip: "),
         "{ran:?}"
@@ -101,7 +101,7 @@ fn a_binary_that_is_not_there_is_told_before_anything_is_written() {
         (".", "cannot be read"),
     ] {
         let ran = shop.run(&["package", "--binary", binary]);
-        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.err.contains(says), "{ran:?}");
         assert!(!shop.root().join("dist").exists());
     }
@@ -110,11 +110,11 @@ fn a_binary_that_is_not_there_is_told_before_anything_is_written() {
 #[test]
 fn wrong_words_are_a_usage_error() {
     let shop = Workshop::new();
-    assert_eq!(shop.run(&["package", "--into", "x"]).code, Some(2));
-    assert_eq!(shop.run(&["package", "--json"]).code, Some(2));
+    assert_eq!(shop.run(&["package", "--into", "x"]).code, 2);
+    assert_eq!(shop.run(&["package", "--json"]).code, 2);
     let help = shop.run(&["package", "--help"]);
     assert!(
-        help.code == Some(0) && help.out.contains("--out") && help.out.contains("--binary"),
+        help.code == 0 && help.out.contains("--out") && help.out.contains("--binary"),
         "{help:?}"
     );
 }

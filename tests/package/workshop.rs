@@ -5,11 +5,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::elf;
+use crate::program::{Ran, run, understudy};
 
 /// A group that is well configured, on a schedule of its own.
 pub const GOOD: &str = r#"[controller]
@@ -32,15 +32,7 @@ name = "contoso"
     url = "https://north.example/health"
 "#;
 
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-/// A folder to package in. A small binary of no need lies there as `small`.
+/// A folder to package in. A small binary of no need, of this version, lies there as `small`.
 pub struct Workshop {
     folder: TempDir,
 }
@@ -50,7 +42,8 @@ impl Workshop {
         let shop = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        shop.write("small", elf::fixed());
+        let version = env!("CARGO_PKG_VERSION");
+        shop.write("small", elf::marked(&elf::fixed(), version));
         shop
     }
 
@@ -74,24 +67,16 @@ impl Workshop {
     }
 
     pub fn run_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_understudy"))
+        run(understudy()
             .args(arguments)
             .current_dir(self.root())
-            .env_clear()
-            .envs(settings.iter().copied())
-            .output()
-            .unwrap();
-        Ran {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+            .envs(settings.iter().copied()))
     }
 
     /// Packages the small binary into `dist`, which must work.
     pub fn package(&self) -> Ran {
         let ran = self.run(&["package", "--binary", "small"]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.code, 0, "{ran:?}");
         ran
     }
 

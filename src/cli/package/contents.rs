@@ -7,10 +7,18 @@ use std::path::{Component, Path, PathBuf};
 use super::write::Files;
 use crate::bundle;
 use crate::config::{self, Env};
-use crate::local::host_json;
+use crate::local::app_settings;
+use crate::local::function_json::{self, Source};
+use crate::local::host_json::{self, HostJson};
+use crate::local::ours::{Lack, NO_TIMER};
+use crate::local::schedule;
+use crate::model::deployment::StoreSpec;
 
 /// The configuration's name in a package.
 pub(super) const CONFIGURATION: &str = "understudy.toml";
+
+/// The app setting over the store's kind.
+const KIND_SETTING: &str = "UNDERSTUDY__STORE__KIND";
 
 /// Groups in files of their own.
 const GROUPS: &str = "groups";
@@ -51,12 +59,16 @@ impl From<String> for Refusal {
 /// A file that cannot be read or that the host would not take; a configuration with problems.
 pub(super) fn collect(folder: &Path, env: &Env) -> Result<Contents, Refusal> {
     let (mut files, functions) = host_files(folder)?;
-    let executable = executable(&files)?;
+    let host = host(&files)?;
+    let executable = executable(&host.executable)?;
     let mut warnings = Vec::new();
     let schedule = configuration(folder, env, &mut files, &mut warnings)?;
     if let Some(schedule) = &schedule {
         set_schedule(&mut files, schedule)?;
     }
+    warnings.extend(host.warnings.iter().cloned());
+    let checked = check_functions(folder, &functions, &files, &host)?;
+    warnings.extend(checked.warnings);
     let groups = folder.join(GROUPS);
     if groups.is_dir() {
         add_folder(&groups, GROUPS, &mut files)?;
@@ -70,7 +82,7 @@ pub(super) fn collect(folder: &Path, env: &Env) -> Result<Contents, Refusal> {
         files,
         executable,
         functions,
-        schedule,
+        schedule: schedule.filter(|_| checked.has_timer),
         warnings,
     })
 }
@@ -156,13 +168,87 @@ fn name_of(entry: &fs::DirEntry) -> Result<String, String> {
         .map_err(|_| format!("{} has a name that is no text", entry.path().display()))
 }
 
-/// The binary's path in the package, below its root.
-fn executable(files: &Files) -> Result<String, String> {
+/// `host.json`, as the host reads it. The app settings that override it are Azure's, not this machine's.
+fn host(files: &Files) -> Result<HostJson, String> {
     let text = files
         .get("host.json")
         .map_or("", |bytes| std::str::from_utf8(bytes).unwrap_or_default());
-    // The app settings that override it are Azure's, not this machine's.
-    let named = host_json::read(text, &Env::new())?.executable;
+    host_json::read(text, &Env::new())
+}
+
+/// What a look at the functions found.
+struct Checked {
+    /// Whether the host would fire the timer.
+    has_timer: bool,
+    /// What is unwise.
+    warnings: Vec<String>,
+}
+
+/// Refuses functions that the host would not load, and an Understudy without its timer; gives a line for each
+/// function that needs an app setting, and for what else is not as this binary expects it.
+fn check_functions(
+    folder: &Path,
+    names: &[String],
+    files: &Files,
+    host: &HostJson,
+) -> Result<Checked, Refusal> {
+    let sources: Vec<Source> = names
+        .iter()
+        .filter_map(|name| {
+            let bytes = files.get(&format!("{name}/function.json"))?;
+            let below = [folder.join("functions").join(name), folder.join(name)];
+            Some(Source {
+                name: name.clone(),
+                text: String::from_utf8_lossy(bytes).into_owned(),
+                folder: below.into_iter().find(|folder| folder.is_dir()),
+            })
+        })
+        .collect();
+    let settings = Env::new();
+    let loaded = function_json::load(&sources, host, &settings)?;
+    let lack = Lack::of(&loaded, host);
+    let has_timer = (loaded.functions.iter()).any(|function| function.name == bundle::TIMER);
+    let mut errors = loaded.errors;
+    let mut warnings = lack.sentences();
+    if loaded.disabled.iter().any(|name| name == bundle::TIMER) {
+        warnings.push(format!(
+            "{}/function.json disables the timer: nothing is probed unless somebody calls POST /api/tick",
+            bundle::TIMER
+        ));
+    }
+    for source in &sources {
+        let unset = app_settings::unset(source, &settings);
+        if !unset.is_empty() {
+            errors.remove(&source.name);
+            warnings.push(format!(
+                "{}/function.json needs the app setting {}: without it Azure does not load the function",
+                source.name,
+                unset.join(" and ")
+            ));
+        }
+    }
+    // A folder of functions of other names alone is somebody's own affair.
+    if errors.is_empty() && lack.timer && !lack.everything {
+        return Err(Refusal::Because(format!(
+            "{NO_TIMER}. Put its folder back, and list it in host.json's functions if there is such a list; where another \
+             scheduler calls POST /api/tick instead, keep it with \"disabled\": true"
+        )));
+    }
+    if errors.is_empty() {
+        return Ok(Checked {
+            has_timer,
+            warnings,
+        });
+    }
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|(name, why)| format!("{name}/function.json: the host would not load it: {why}"))
+        .collect();
+    Err(Refusal::Because(lines.join("\n")))
+}
+
+/// The binary's path in the package, below its root.
+fn executable(named: &str) -> Result<String, String> {
     let mut parts = Vec::new();
     for component in Path::new(named.trim()).components() {
         match component {
@@ -207,6 +293,22 @@ fn configuration(
             .iter()
             .map(|name| format!("the app setting {name} is not set here: it must be set in Azure")),
     );
+    let told = loaded
+        .warnings
+        .iter()
+        .any(|warning| warning.key == "store.kind");
+    if matches!(loaded.settings.store, StoreSpec::Embedded { .. }) && !told {
+        let source = env
+            .keys()
+            .find(|name| name.eq_ignore_ascii_case(KIND_SETTING))
+            .filter(|name| env.get(*name).is_some_and(|value| !value.trim().is_empty()))
+            .map_or(CONFIGURATION, String::as_str);
+        warnings.push(format!(
+            "{source}: store.kind: embedded keeps the record in a file of one machine: in Azure that file is \
+             lost when the instance goes, and the processes of the timer and of the HTTP functions may each have \
+             their own; use table there, in the file or with the app setting {KIND_SETTING}"
+        ));
+    }
     files.insert(CONFIGURATION.to_owned(), bytes);
     Ok(Some(loaded.settings.schedule))
 }
@@ -256,7 +358,7 @@ fn set_schedule(files: &mut Files, schedule: &str) -> Result<(), String> {
         return Ok(());
     };
     let text = String::from_utf8_lossy(bytes).into_owned();
-    *bytes = bundle::with_schedule(&text, schedule)
+    *bytes = schedule::put(&text, schedule)
         .map_err(|why| format!("{name}: {why}"))?
         .into_bytes();
     Ok(())

@@ -46,6 +46,25 @@ enum Needs {
     Loader(String),
 }
 
+/// How programs begin: on Linux, on Windows, on a Mac of one kind or of several, and scripts.
+const BEGINNINGS: &[&[u8]] = &[
+    b"\x7fELF",
+    b"MZ",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"#!",
+];
+
+/// Whether it is a program on any machine, or what is left of one.
+pub(super) fn is_program(binary: &[u8]) -> bool {
+    BEGINNINGS
+        .iter()
+        .any(|begin| binary.starts_with(begin) || begin.starts_with(binary))
+}
+
 /// Why this binary would not start in Azure's image, in a sentence with what to do; `None` where it would.
 pub(super) fn warning(binary: &[u8]) -> Option<String> {
     let why = match needs(binary) {
