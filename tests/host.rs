@@ -11,9 +11,15 @@
 mod alert_bodies;
 #[path = "support/host/mod.rs"]
 mod host;
+#[path = "support/program.rs"]
+mod program;
 
+#[path = "host/alone.rs"]
+mod alone;
 #[path = "host/broken.rs"]
 mod broken;
+#[path = "host/clocks.rs"]
+mod clocks;
 #[path = "host/doors.rs"]
 mod doors;
 #[path = "host/nasty.rs"]

@@ -3,14 +3,22 @@
 
 #[path = "local/app.rs"]
 mod app;
+#[path = "local/command.rs"]
+mod command;
 #[path = "local/demo.rs"]
 mod demo;
 #[path = "local/envelope.rs"]
 mod envelope;
 #[path = "local/folder.rs"]
 mod folder;
+#[path = "local/function_json.rs"]
+mod function_json;
+#[path = "local/host_json.rs"]
+mod host_json;
 #[path = "local/process.rs"]
 mod process;
+#[path = "support/program.rs"]
+mod program;
 #[path = "local/proxying.rs"]
 mod proxying;
 #[path = "local/routes.rs"]
@@ -21,3 +29,5 @@ mod run;
 mod stage;
 #[path = "local/story.rs"]
 mod story;
+#[path = "local/timers.rs"]
+mod timers;

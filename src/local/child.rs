@@ -1,6 +1,7 @@
 //! The handler as a child process: started, waited for, restarted or given up as the real host does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::command;
+use super::host_json::HostJson;
 use super::voice::Voice;
 
 /// The host forgets errors once this much time lies between two.
@@ -30,21 +33,31 @@ const RESTART_WANTED: i32 = 200;
 /// Time for Ctrl-C, which reaches the handler as well, to reach us before its end is called a crash.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// What is started, and how.
-#[derive(Debug, Clone)]
+/// What is started, and how. The environment may hold secrets, so `Debug` tells only its names.
+#[derive(Clone)]
 pub struct Launch {
-    /// The program.
+    /// The program, whatever `host.json` names for Azure.
     pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// The script root; also its working directory.
-    pub directory: PathBuf,
+    /// Where its arguments and its working directory come from, and how long it may take to answer first.
+    pub host: HostJson,
+    /// The script root.
+    pub root: PathBuf,
     /// The whole environment that it gets, apart from what the host adds.
     pub environment: BTreeMap<String, String>,
     /// The port that it must listen on.
     pub port: u16,
-    /// How long it may take to answer first.
-    pub patience: Duration,
+}
+
+impl fmt::Debug for Launch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Launch")
+            .field("program", &self.program)
+            .field("root", &self.root)
+            .field("environment", &self.environment.keys())
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether requests can be sent.
@@ -242,7 +255,7 @@ impl Supervisor {
                 End::NeverAnswered => {
                     format!(
                         "the handler did not answer GET / within {} s",
-                        self.launch.patience.as_secs()
+                        self.launch.host.initialization_timeout.as_secs()
                     )
                 }
             };
@@ -258,24 +271,20 @@ impl Supervisor {
     fn spawn(&self) -> Result<(Child, JoinSet<()>), String> {
         let Launch {
             program,
-            arguments,
-            directory,
+            host,
+            root,
             environment,
             port,
-            ..
         } = &self.launch;
-        let id = Uuid::new_v4().to_string();
-        let port = port.to_string();
+        let mut environment = environment.clone();
+        let added = command::variables(root, *port, &Uuid::new_v4().to_string());
+        environment.extend(added.map(|(name, value)| (name.to_owned(), value)));
+        let line = command::of(root, host, &environment);
         let mut child = Command::new(program)
-            .args(arguments)
-            .current_dir(directory)
+            .args(line.arguments)
+            .current_dir(line.directory)
             .env_clear()
             .envs(environment)
-            .env("FUNCTIONS_CUSTOMHANDLER_PORT", &port)
-            .env("FUNCTIONS_HTTPWORKER_PORT", &port)
-            .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", &id)
-            .env("FUNCTIONS_HTTPWORKER_ID", &id)
-            .env("FUNCTIONS_APP_ROOT_PATH", directory)
             .env(super::leash::VARIABLE, "stdin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -346,7 +355,7 @@ impl Supervisor {
                 }
             }
         };
-        tokio::time::timeout(self.launch.patience, asking)
+        tokio::time::timeout(self.launch.host.initialization_timeout, asking)
             .await
             .is_ok()
     }

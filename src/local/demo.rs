@@ -61,10 +61,7 @@ const UNWANTED: [&str; 8] = [
 pub fn functions() -> Vec<Source> {
     bundle::FUNCTIONS
         .iter()
-        .map(|(name, text)| Source {
-            name: (*name).to_owned(),
-            text: (*text).to_owned(),
-        })
+        .map(|(name, text)| Source::new(name, text))
         .collect()
 }
 

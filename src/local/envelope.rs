@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// How .NET writes a date that never was: without an offset.
-const NEVER: &str = "0001-01-01T00:00:00";
+use super::json::{get, scalar};
+use super::monitor::Status;
+
+/// How .NET writes a date that never was: without an offset, or with one.
+pub const NEVER: &str = "0001-01-01T00:00:00";
 
 /// One firing of a timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Firing<'a> {
     pub adjust_for_dst: bool,
     /// None unless the schedule is monitored.
     pub status: Option<Status>,
+    /// None without a retry policy.
+    pub attempt: Option<Attempt>,
     /// Whether a firing was missed while the host was away.
     pub past_due: bool,
     /// When it is sent.
@@ -29,13 +34,15 @@ pub struct Firing<'a> {
     pub guid: Uuid,
 }
 
-/// What the host remembers of a monitored schedule.
+/// Which attempt this is, for a function with a retry policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// When it ran last, if it ever did.
-    pub last: Option<Timestamp>,
-    /// When this run was due.
-    pub next: Timestamp,
+pub struct Attempt {
+    /// From 0.
+    pub number: u32,
+    /// How often after the first; none is without end.
+    pub times: Option<u32>,
+    /// Why the one before failed.
+    pub error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -49,7 +56,7 @@ struct Envelope<'a> {
 #[serde(rename_all = "PascalCase")]
 struct TimerInfo {
     schedule: ScheduleInfo,
-    schedule_status: Option<StatusInfo>,
+    schedule_status: Option<Status>,
     is_past_due: bool,
 }
 
@@ -60,24 +67,64 @@ struct ScheduleInfo {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct StatusInfo {
-    last: String,
-    next: String,
-    last_updated: String,
-}
-
-#[derive(Serialize)]
 struct Metadata<'a> {
     sys: Sys<'a>,
+    #[serde(rename = "RetryContext", skip_serializing_if = "Option::is_none")]
+    retry: Option<RetryContext<'a>>,
 }
 
-#[derive(Serialize)]
+/// `Metadata.sys`, in every envelope.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Sys<'a> {
+pub struct Sys<'a> {
     method_name: &'a str,
     utc_now: String,
     rand_guid: String,
+}
+
+impl<'a> Sys<'a> {
+    /// For this function, now, with the host's random id for the invocation.
+    #[must_use]
+    pub fn new(function: &'a str, now: Timestamp, guid: Uuid) -> Self {
+        Self {
+            method_name: function,
+            utc_now: format!("{}Z", to_ticks(now)),
+            rand_guid: guid.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RetryContext<'a> {
+    retry_count: u32,
+    max_retry_count: i64,
+    exception: Option<Exception<'a>>,
+    instance: Option<()>,
+    state: BTreeMap<(), ()>,
+}
+
+/// What stands here after a failure is the host's affair: a handler must bear anything.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Exception<'a> {
+    class_name: &'static str,
+    message: &'a str,
+}
+
+impl<'a> From<&'a Attempt> for RetryContext<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        Self {
+            retry_count: attempt.number,
+            max_retry_count: attempt.times.map_or(-1, i64::from),
+            exception: attempt.error.as_deref().map(|message| Exception {
+                class_name: "System.Net.Http.HttpRequestException",
+                message,
+            }),
+            instance: None,
+            state: BTreeMap::new(),
+        }
+    }
 }
 
 impl Firing<'_> {
@@ -93,34 +140,22 @@ impl Firing<'_> {
                     schedule: ScheduleInfo {
                         adjust_for_dst: self.adjust_for_dst,
                     },
-                    schedule_status: self.status.as_ref().map(StatusInfo::from),
+                    schedule_status: self.status.clone(),
                     is_past_due: self.past_due,
                 },
             )]),
             metadata: Metadata {
-                sys: Sys {
-                    method_name: self.function,
-                    utc_now: format!("{}Z", to_ticks(self.now)),
-                    rand_guid: self.guid.to_string(),
-                },
+                sys: Sys::new(self.function, self.now, self.guid),
+                retry: self.attempt.as_ref().map(RetryContext::from),
             },
         };
         serde_json::to_string(&envelope).map_err(|error| error.to_string())
     }
 }
 
-impl From<&Status> for StatusInfo {
-    fn from(status: &Status) -> Self {
-        let last = status.last.map_or_else(|| NEVER.to_owned(), with_offset);
-        Self {
-            last_updated: last.clone(),
-            last,
-            next: with_offset(status.next),
-        }
-    }
-}
-
-fn with_offset(at: Timestamp) -> String {
+/// A .NET date with its offset.
+#[must_use]
+pub fn with_offset(at: Timestamp) -> String {
     format!("{}+00:00", to_ticks(at))
 }
 
@@ -135,38 +170,75 @@ fn to_ticks(at: Timestamp) -> String {
     }
 }
 
-/// Reads the handler's answer as the host does, and gives its `Logs`.
-///
-/// # Errors
-/// Why the host would count the run as failed.
-pub fn read_answer(status: u16, content_type: &str, body: &[u8]) -> Result<Vec<String>, String> {
+/// What the host makes of an answer to an envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The run succeeded.
+    Done(Answer),
+    /// The run failed, and why: `Logs` and the rest are lost.
+    Failed(String),
+    /// The result never comes: the host waits for `functionTimeout` and kills the handler.
+    Hangs,
+}
+
+/// A good answer's members.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// `Logs`.
+    pub logs: Vec<String>,
+    /// `Outputs`, by the names of output bindings.
+    pub outputs: Map<String, Value>,
+    /// `ReturnValue`, unless it is null.
+    pub returned: Option<Value>,
+}
+
+/// Reads the handler's answer as the host does.
+#[must_use]
+pub fn read_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Outcome {
     if !(200..300).contains(&status) {
-        return Err(format!("the handler answered {status}"));
-    }
-    if body.is_empty() || body == b"null" {
-        return Err("the handler answered with an empty body: the real host would wait for it until functionTimeout".to_owned());
-    }
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") && !kind.eq_ignore_ascii_case("text/json") {
-        return Err(format!(
-            "the handler answered with content type \"{kind}\", not application/json"
+        return Outcome::Failed(format!(
+            "the handler answered {status}. The host: \"Response status code does not indicate success: {status}\""
         ));
     }
+    if body.is_empty() || body.trim_ascii() == b"null" {
+        return Outcome::Hangs;
+    }
+    let kind = content_type.unwrap_or("application/octet-stream");
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") && !kind.eq_ignore_ascii_case("text/json") {
+        return Outcome::Failed(format!(
+            "the handler answered with content type \"{kind}\", not application/json. The host: \"No MediaTypeFormatter is available to read an object of type 'HttpScriptInvocationResult'\""
+        ));
+    }
+    match members(body) {
+        Ok(answer) => Outcome::Done(answer),
+        Err(why) => Outcome::Failed(format!("{why}. The host: \"Invalid HttpResponseMessage\"")),
+    }
+}
+
+fn members(body: &[u8]) -> Result<Answer, String> {
     let answer: Value = serde_json::from_slice(body)
         .map_err(|error| format!("the handler's answer is not valid JSON: {error}"))?;
     if !answer.is_object() {
         return Err("the handler's answer is no JSON object".to_owned());
     }
-    match super::host_json::get(&answer, &["Logs"]) {
-        None | Some(Value::Null) => Ok(Vec::new()),
+    let logs = match get(&answer, &["Logs"]) {
+        None => Vec::new(),
         Some(Value::Array(lines)) => lines
             .iter()
-            .map(|line| match line {
-                Value::String(text) => Ok(text.clone()),
-                Value::Number(_) | Value::Bool(_) => Ok(line.to_string()),
-                _ => Err("the handler's Logs must hold strings".to_owned()),
-            })
-            .collect(),
-        Some(_) => Err("the handler's Logs must be a list".to_owned()),
-    }
+            .map(scalar)
+            .collect::<Option<_>>()
+            .ok_or("the handler's Logs must hold strings")?,
+        Some(_) => return Err("the handler's Logs must be a list".to_owned()),
+    };
+    let outputs = match get(&answer, &["Outputs"]) {
+        None => Map::new(),
+        Some(Value::Object(outputs)) => outputs.clone(),
+        Some(_) => return Err("the handler's Outputs must be an object".to_owned()),
+    };
+    Ok(Answer {
+        logs,
+        outputs,
+        returned: get(&answer, &["ReturnValue"]).cloned(),
+    })
 }

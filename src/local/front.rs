@@ -1,6 +1,6 @@
 //! The host's HTTP side: its few own pages, and the functions behind their routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,9 @@ use super::proxy;
 use super::route::RouteTable;
 use super::voice::Voice;
 
+/// What is said of an HTTP function that requests do not reach as requests.
+pub const ENVELOPED: &str = "without exactly one \"http\" output beside its trigger it gets an envelope instead of the request, which it does not answer";
+
 /// What the HTTP side needs.
 pub struct Front {
     /// Which function a request reaches.
@@ -27,10 +30,12 @@ pub struct Front {
     pub handler: Grip,
     /// The client for the handler.
     pub client: reqwest::Client,
-    /// After this the handler is killed.
-    pub timeout: Duration,
+    /// After this the handler is killed; none is no limit.
+    pub timeout: Option<Duration>,
     /// Starts a timer function out of turn.
     pub timers: BTreeMap<String, mpsc::Sender<()>>,
+    /// HTTP functions that the real host calls with an envelope, which no HTTP function of this handler speaks.
+    pub enveloped: BTreeSet<String>,
     /// Who is told.
     pub voice: Arc<dyn Voice>,
 }
@@ -51,7 +56,8 @@ async fn answer(
     if let Some(rest) = path.to_ascii_lowercase().strip_prefix("/admin/") {
         return front.admin(request, rest).await;
     }
-    let Some(function) = front.routes.find(request.method().as_str(), &path) else {
+    let found = front.routes.find(request.method().as_str(), &path);
+    let Some(function) = found.map(|found| found.function) else {
         return if path == "/" {
             "Understudy's local host is running. The functions are under their routes.\n"
                 .into_response()
@@ -59,6 +65,10 @@ async fn answer(
             StatusCode::NOT_FOUND.into_response()
         };
     };
+    if front.enveloped.contains(function) {
+        front.voice.failed(function, ENVELOPED);
+        return proxy::failed();
+    }
     // Keys are not checked, as under `func start`; a URL may hold one, so it is not told.
     match proxy::pass(
         &front.client,

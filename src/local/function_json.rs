@@ -1,12 +1,30 @@
-//! The function folders: which functions there are, what starts them, and why one is not loaded.
+//! The function folders: which functions there are, what starts them, and why the host would not load one.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::host_json::get;
+use super::app_settings::{is_disabled, resolved};
+use super::host_json::HostJson;
+use super::json::{self, flag, list, text};
+use super::retry::Retry;
+use super::route::RouteTable;
 use super::schedule::Schedule;
+
+/// App settings.
+pub type Settings = BTreeMap<String, String>;
+
+/// The bindings that the host has built in, without an extension bundle; and of these the triggers.
+const KINDS: [&str; 5] = [
+    "http",
+    "httptrigger",
+    "manualtrigger",
+    "timertrigger",
+    "warmuptrigger",
+];
 
 /// One function that the host loads.
 #[derive(Debug, Clone)]
@@ -15,6 +33,8 @@ pub struct Function {
     pub name: String,
     /// What starts it.
     pub trigger: Trigger,
+    /// When a failed run is tried again: its own policy, or `host.json`'s.
+    pub retry: Option<Retry>,
 }
 
 /// What starts a function.
@@ -39,13 +59,49 @@ pub struct Timer {
     pub use_monitor: bool,
 }
 
+impl Timer {
+    /// Whether a host that starts now keeps a `ScheduleStatus`.
+    #[must_use]
+    pub fn is_monitored(&self, now: Timestamp) -> bool {
+        self.use_monitor && self.schedule.can_be_monitored(now)
+    }
+}
+
 /// An `httpTrigger` binding, with its `http` output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpTrigger {
+    /// The binding's name: the key in an envelope's `Data`.
+    pub binding: String,
+    /// The `http` output, if there is one.
+    pub output: Option<Output>,
+    /// Who may call it.
+    pub level: Level,
     /// The route below the prefix; the function's name unless given.
     pub route: String,
     /// Upper case; empty means every method.
     pub methods: Vec<String>,
+    /// Exactly one way in and one `http` way out. Any other gets the envelope, whatever `host.json` says.
+    pub is_pure: bool,
+}
+
+/// An output binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its name: the key in the answer's `Outputs`; `$return` for `ReturnValue`.
+    pub name: String,
+    /// `"dataType": "binary"`: the host does not guess at base64.
+    pub is_binary: bool,
+}
+
+/// `authLevel`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Anybody.
+    Anonymous,
+    /// With a function, host or master key.
+    Function,
+    /// With the master key.
+    Admin,
 }
 
 /// A `function.json` with the name of its folder.
@@ -55,6 +111,33 @@ pub struct Source {
     pub name: String,
     /// The file's text.
     pub text: String,
+    /// The folder, where it is on a disk: a `scriptFile` must be there.
+    pub folder: Option<PathBuf>,
+}
+
+impl Source {
+    /// One that is on no disk.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            folder: None,
+        }
+    }
+}
+
+/// The functions of an app.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Those that are loaded, in the order of their names, in which their routes are tried.
+    pub functions: Vec<Function>,
+    /// The routes of those with HTTP triggers.
+    pub routes: RouteTable,
+    /// Those that a setting or their file disables.
+    pub disabled: Vec<String>,
+    /// Why others are not loaded, by name; they do no harm to the rest.
+    pub errors: BTreeMap<String, String>,
 }
 
 /// Finds the function folders: `functions/*` of a checkout, else the direct sub-folders, as in a package.
@@ -74,281 +157,269 @@ pub fn find(root: &Path) -> Result<Vec<Source>, String> {
     ))
 }
 
-fn find_in(folder: &Path) -> Result<Vec<Source>, String> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Ok(Vec::new());
+/// The direct sub-folders that have a `function.json`; the host looks nowhere else.
+///
+/// # Errors
+/// A line for people when a file that is there cannot be read.
+pub fn find_in(folder: &Path) -> Result<Vec<Source>, String> {
+    let told =
+        |path: &Path, error: &std::io::Error| format!("{} cannot be read: {error}", path.display());
+    let is_none = |error: &std::io::Error| {
+        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if is_none(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(told(folder, &error)),
     };
     let mut found = Vec::new();
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = entry.map_err(|error| told(folder, &error))?;
         let file = entry.path().join("function.json");
-        if !file.is_file() {
-            continue;
+        match file.metadata() {
+            Ok(kind) if kind.is_file() => {}
+            Ok(_) => continue,
+            Err(error) if is_none(&error) => continue,
+            Err(error) => return Err(told(&file, &error)),
         }
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+        let text = std::fs::read_to_string(&file).map_err(|error| told(&file, &error))?;
         found.push(Source {
             name: entry.file_name().to_string_lossy().into_owned(),
             text,
+            folder: Some(entry.path()),
         });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
+/// Reads all of them.
+///
+/// # Errors
+/// What stops the whole host, in a line for people.
+pub fn load(sources: &[Source], host: &HostJson, settings: &Settings) -> Result<Loaded, String> {
+    if host.has_routes {
+        return Err("host.json has customHandler.http.routes (or a profile with them) beside function.json files: keep one of the two. The host: \"Detected both function.json files and custom handler HTTP route configuration\"".to_owned());
+    }
+    let is_allowed = |name: &str| match &host.allowed {
+        None => true,
+        Some(allowed) => allowed
+            .iter()
+            .any(|listed| listed.eq_ignore_ascii_case(name)),
+    };
+    let mut sources: Vec<&Source> = sources
+        .iter()
+        .filter(|source| is_allowed(&source.name))
+        .collect();
+    sources.sort_by_key(|source| source.name.to_lowercase());
+    let mut loaded = Loaded::default();
+    for source in sources {
+        let function = match read(source, host, settings) {
+            Ok(Some(function)) => function,
+            Ok(None) => {
+                loaded.disabled.push(source.name.clone());
+                continue;
+            }
+            Err(why) => {
+                loaded.errors.insert(source.name.clone(), why);
+                continue;
+            }
+        };
+        if let Trigger::Http(http) = &function.trigger
+            && let Err(why) = loaded.routes.add(
+                &function.name,
+                &host.route_prefix,
+                &http.route,
+                &http.methods,
+            )
+        {
+            loaded.errors.insert(function.name, why);
+            continue;
+        }
+        loaded.functions.push(function);
+    }
+    Ok(loaded)
+}
+
 /// Reads one `function.json`. `None` when an app setting or the file itself disables it.
 ///
 /// # Errors
-/// Why the host would not load this function; the others are not harmed.
+/// Why the host would not load this function, in a line for people.
 pub fn read(
     source: &Source,
-    settings: &BTreeMap<String, String>,
+    host: &HostJson,
+    settings: &Settings,
 ) -> Result<Option<Function>, String> {
-    let Source { name, text } = source;
-    if !name_is_good(name) {
-        return Err(format!("\"{name}\" is no name for a function"));
+    let Source { name, text, folder } = source;
+    let is_name = is_word(name, |letter| {
+        letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')
+    });
+    if !is_name || name.eq_ignore_ascii_case("host") {
+        return Err(format!("'{name}' is not a valid function name."));
     }
-    let root: Value =
-        serde_json::from_str(text).map_err(|error| format!("not valid JSON: {error}"))?;
-    if disabled(name, &root, settings) {
+    let root = json::parse(text).map_err(|error| {
+        format!("not valid JSON: {error}. The host: \"Unable to parse function.json\"")
+    })?;
+    if is_disabled(name, &root, settings) {
         return Ok(None);
     }
-    let bindings = get(&root, &["bindings"])
-        .and_then(Value::as_array)
-        .ok_or("it has no \"bindings\"")?;
-    let trigger = bindings
-        .iter()
-        .find(|binding| {
-            text_at(binding, "type")
-                .to_ascii_lowercase()
-                .ends_with("trigger")
-        })
-        .ok_or("no binding is a trigger")?;
-    let binding = text_at(trigger, "name");
-    if !binding_name_is_good(binding) {
+    // These three are read in this case only.
+    let script = root.get("scriptFile").and_then(Value::as_str);
+    if let (Some(folder), Some(script)) = (folder, script)
+        && !folder.join(script).exists()
+    {
         return Err(format!(
-            "\"{binding}\" is no name for a binding: letters and digits only"
+            "there is no {script}. The host: \"Invalid script file name configuration.\""
         ));
     }
-    let trigger = match text_at(trigger, "type").to_ascii_lowercase().as_str() {
-        "timertrigger" => Trigger::Timer(timer(binding, trigger, settings)?),
-        "httptrigger" => Trigger::Http(http(name, trigger, bindings, settings)?),
-        other => return Err(format!("its trigger \"{other}\" needs the real host")),
-    };
+    let bindings = root
+        .get("bindings")
+        .and_then(Value::as_array)
+        .filter(|bindings| !bindings.is_empty())
+        .ok_or("it has no \"bindings\". The host: \"At least one binding must be declared.\"")?;
+    let own = root.get("retry").filter(|retry| !retry.is_null());
+    let retry = own.map(Retry::read).transpose()?.or(host.retry.clone());
     Ok(Some(Function {
         name: name.clone(),
-        trigger,
+        trigger: trigger(name, bindings, host, settings)?,
+        retry,
     }))
 }
 
-fn timer(
-    binding: &str,
-    trigger: &Value,
-    settings: &BTreeMap<String, String>,
-) -> Result<Timer, String> {
+fn trigger(
+    name: &str,
+    bindings: &[Value],
+    host: &HostJson,
+    settings: &Settings,
+) -> Result<Trigger, String> {
+    let kinds = check_bindings(bindings, host)?;
+    let triggers: Vec<usize> = (0..kinds.len())
+        .filter(|index| kinds[*index].ends_with("trigger"))
+        .collect();
+    let [index] = triggers.as_slice() else {
+        return Err(format!(
+            "{} of its bindings are triggers: a function has exactly one",
+            triggers.len()
+        ));
+    };
+    let binding = resolved(&bindings[*index], settings)?;
+    match kinds[*index].as_str() {
+        "timertrigger" => timer(&binding).map(Trigger::Timer),
+        "httptrigger" => http(name, &binding, bindings, &kinds).map(Trigger::Http),
+        other => Err(format!("its trigger {other} needs the real host")),
+    }
+}
+
+/// The bindings' types in small letters.
+fn check_bindings(bindings: &[Value], host: &HostJson) -> Result<Vec<String>, String> {
+    let mut names = BTreeSet::new();
+    let mut kinds = Vec::new();
+    for binding in bindings {
+        let name = text(binding, &["name"]).unwrap_or_default();
+        let kind = text(binding, &["type"])
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let direction = text(binding, &["direction"]).unwrap_or_else(|| "in".to_owned());
+        if !is_word(&name, |letter| letter.is_ascii_alphanumeric()) && name != "$return" {
+            return Err(format!(
+                "The binding name {name} is invalid. Letters and digits only, a letter first"
+            ));
+        }
+        if !names.insert(name.to_ascii_lowercase()) {
+            return Err(format!(
+                "Multiple bindings named '{name}' discovered. Binding names must be unique."
+            ));
+        }
+        if !KINDS.contains(&kind.as_str()) {
+            return Err(match host.has_bundle {
+                true => format!("bindings of type '{kind}' need the real host"),
+                false => format!(
+                    "The binding type(s) '{kind}' are not registered: host.json has no extensionBundle"
+                ),
+            });
+        }
+        let wanted = if kind.ends_with("trigger") {
+            "in"
+        } else {
+            "out"
+        };
+        if !direction.eq_ignore_ascii_case(wanted) {
+            return Err(format!(
+                "the binding {name} of type {kind} has direction {direction}, not {wanted}"
+            ));
+        }
+        kinds.push(kind);
+    }
+    Ok(kinds)
+}
+
+fn timer(binding: &Value) -> Result<Timer, String> {
     Ok(Timer {
-        binding: binding.to_owned(),
-        schedule: Schedule::parse(&resolve(text_at(trigger, "schedule"), settings)?)?,
-        run_on_startup: flag_at(trigger, "runOnStartup", false),
-        use_monitor: flag_at(trigger, "useMonitor", true),
+        binding: text(binding, &["name"]).unwrap_or_default(),
+        schedule: Schedule::parse(&text(binding, &["schedule"]).unwrap_or_default())?,
+        run_on_startup: flag(binding, &["runOnStartup"], false)?,
+        use_monitor: flag(binding, &["useMonitor"], true)?,
     })
 }
 
 fn http(
     name: &str,
-    trigger: &Value,
+    binding: &Value,
     bindings: &[Value],
-    settings: &BTreeMap<String, String>,
+    kinds: &[String],
 ) -> Result<HttpTrigger, String> {
-    // Only "HTTP in and out" is proxied: any other binding brings the envelope back.
-    let outputs: Vec<&str> = bindings
-        .iter()
-        .filter(|binding| text_at(binding, "direction").eq_ignore_ascii_case("out"))
-        .map(|binding| text_at(binding, "type"))
-        .collect();
-    let pure = bindings.len() == 2
-        && matches!(outputs.as_slice(), [output] if output.eq_ignore_ascii_case("http"));
-    if !pure {
-        return Err(
-            "an HTTP function needs exactly one trigger and one \"http\" output to be proxied"
-                .to_owned(),
-        );
-    }
-    let route = resolve(text_at(trigger, "route"), settings)?;
+    let route = text(binding, &["route"]).unwrap_or_default();
     let route = route.trim_matches('/');
+    let lower = route.to_ascii_lowercase();
     if ["admin", "runtime"]
         .iter()
-        .any(|word| route.to_ascii_lowercase().starts_with(word))
+        .any(|word| lower.starts_with(word))
     {
         return Err(format!(
-            "the route \"{route}\" conflicts with the host's own routes"
+            "the route \"{route}\": The specified route conflicts with one or more built in routes."
         ));
     }
+    let level = match text(binding, &["authLevel"])
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "" | "function" => Level::Function,
+        "anonymous" => Level::Anonymous,
+        "admin" => Level::Admin,
+        other => {
+            return Err(format!(
+                "authLevel is \"{other}\": anonymous, function or admin. The host: \"Error converting value to type AuthorizationLevel\""
+            ));
+        }
+    };
+    let outputs: Vec<&Value> = bindings
+        .iter()
+        .zip(kinds)
+        .filter(|(_, kind)| *kind == "http")
+        .map(|(binding, _)| binding)
+        .collect();
     Ok(HttpTrigger {
-        route: if route.is_empty() {
-            name.to_owned()
-        } else {
-            route.to_owned()
-        },
-        methods: get(trigger, &["methods"])
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_ascii_uppercase)
+        binding: text(binding, &["name"]).unwrap_or_default(),
+        output: outputs.first().map(|output| Output {
+            name: text(output, &["name"]).unwrap_or_default(),
+            is_binary: text(output, &["dataType"])
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("binary")),
+        }),
+        level,
+        route: if route.is_empty() { name } else { route }.to_owned(),
+        methods: list(binding, &["methods"])?
+            .unwrap_or_default()
+            .iter()
+            .map(|method| method.to_ascii_uppercase())
             .collect(),
+        is_pure: bindings.len() == 2 && outputs.len() == 1,
     })
 }
 
-fn disabled(name: &str, root: &Value, settings: &BTreeMap<String, String>) -> bool {
-    let dotted = format!("AzureWebJobs.{name}.Disabled");
-    let underscored = dotted.replace('.', "_");
-    let by_setting = settings.iter().any(|(key, value)| {
-        (key.eq_ignore_ascii_case(&dotted) || key.eq_ignore_ascii_case(&underscored))
-            && (value.eq_ignore_ascii_case("true") || value == "1")
-    });
-    by_setting || flag_at(root, "disabled", false)
-}
-
-/// Puts app settings in the place of `%NAME%`; the host disables a function that names one that is not set.
-fn resolve(text: &str, settings: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut resolved = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        let Some((name, tail)) = after.split_once('%') else {
-            break;
-        };
-        let value = settings
-            .get(name)
-            .ok_or_else(|| format!("'%{name}%' does not resolve to a value"))?;
-        resolved.push_str(before);
-        resolved.push_str(value);
-        rest = tail;
-    }
-    resolved.push_str(rest);
-    Ok(resolved)
-}
-
-fn text_at<'a>(value: &'a Value, key: &str) -> &'a str {
-    get(value, &[key])
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-fn flag_at(value: &Value, key: &str, default: bool) -> bool {
-    get(value, &[key])
-        .and_then(Value::as_bool)
-        .unwrap_or(default)
-}
-
-fn name_is_good(name: &str) -> bool {
-    name.len() <= 128
+/// At most 128 letters, the first of them one of the alphabet.
+fn is_word(name: &str, is_letter: impl Fn(char) -> bool) -> bool {
+    (1..=128).contains(&name.len())
         && name.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
-        && !name.eq_ignore_ascii_case("host")
-}
-
-fn binding_name_is_good(name: &str) -> bool {
-    name.len() <= 128
-        && name.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read_text(
-        name: &str,
-        text: &str,
-        settings: &[(&str, &str)],
-    ) -> Result<Option<Function>, String> {
-        let settings = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        read(
-            &Source {
-                name: name.to_owned(),
-                text: text.to_owned(),
-            },
-            &settings,
-        )
-    }
-
-    const TIMER: &str = r#"{"bindings":[{"type":"timerTrigger","direction":"in","name":"timer",
-        "schedule":"%WHEN%","useMonitor":false}]}"#;
-    const HTTP: &str = r#"{"bindings":[
-        {"type":"httpTrigger","direction":"in","name":"req","methods":["get"],"route":"/groups/{group}/active"},
-        {"type":"http","direction":"out","name":"res"}]}"#;
-
-    #[test]
-    fn a_timer_takes_its_schedule_from_an_app_setting() {
-        let function = read_text("HealthCheck", TIMER, &[("WHEN", "*/2 * * * * *")])
-            .unwrap()
-            .unwrap();
-        let Trigger::Timer(timer) = function.trigger else {
-            panic!("a timer")
-        };
-        assert_eq!(timer.binding, "timer");
-        assert!(!timer.use_monitor && !timer.run_on_startup);
-        let error = read_text("HealthCheck", TIMER, &[]).unwrap_err();
-        assert!(error.contains("'%WHEN%' does not resolve"), "{error}");
-    }
-
-    #[test]
-    fn an_http_function_has_one_way_in_and_one_out() {
-        let function = read_text("Active", HTTP, &[]).unwrap().unwrap();
-        let Trigger::Http(http) = function.trigger else {
-            panic!("http")
-        };
-        assert_eq!(
-            http,
-            HttpTrigger {
-                route: "groups/{group}/active".to_owned(),
-                methods: vec!["GET".to_owned()]
-            }
-        );
-        let without_output =
-            r#"{"bindings":[{"type":"httpTrigger","direction":"in","name":"req"}]}"#;
-        assert!(
-            read_text("Active", without_output, &[])
-                .unwrap_err()
-                .contains("one \"http\" output")
-        );
-        let reserved = HTTP.replace("/groups/{group}/active", "administrators");
-        assert!(
-            read_text("Active", &reserved, &[])
-                .unwrap_err()
-                .contains("conflicts")
-        );
-    }
-
-    #[test]
-    fn settings_disable_a_function() {
-        for key in [
-            "AzureWebJobs.Active.Disabled",
-            "AzureWebJobs_Active_Disabled",
-        ] {
-            assert!(
-                read_text("Active", HTTP, &[(key, "true")])
-                    .unwrap()
-                    .is_none(),
-                "{key}"
-            );
-        }
-        assert!(
-            read_text("Active", HTTP, &[("AzureWebJobs.Groups.Disabled", "true")])
-                .unwrap()
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn names_are_the_hosts() {
-        assert!(read_text("host", HTTP, &[]).is_err());
-        assert!(read_text("9lives", HTTP, &[]).is_err());
-        assert!(read_text("Active", &HTTP.replace("\"req\"", "\"my_req\""), &[]).is_err());
-    }
+        && name.chars().all(is_letter)
 }

@@ -1,25 +1,25 @@
 //! The local host put together: functions loaded, handler started, timers and HTTP side running.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::child::{Handler, Launch};
-use super::front::Front;
-use super::function_json::{self, Function, Source, Trigger};
+use super::front::{ENVELOPED, Front};
+use super::function_json::{self, Function, HttpTrigger, Loaded, Source, Timer, Trigger};
 use super::host_json::{HostJson, HttpMode};
-use super::route::RouteTable;
 use super::timer::Clock;
 use super::voice::Voice;
 use super::wire;
 
-/// What is to be run.
-#[derive(Debug, Clone)]
+/// What is to be run. The settings may be secrets, so `Debug` tells only their names.
+#[derive(Clone)]
 pub struct Plan {
     /// `host.json`, read.
     pub host: HostJson,
@@ -33,9 +33,21 @@ pub struct Plan {
     pub settings: BTreeMap<String, String>,
 }
 
+impl fmt::Debug for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Plan")
+            .field("functions", &self.functions)
+            .field("program", &self.program)
+            .field("directory", &self.directory)
+            .field("settings", &self.settings.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A function as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
+pub struct Shown {
     /// Its name.
     pub name: String,
     /// What starts it: methods and URL, or the timer.
@@ -47,7 +59,7 @@ pub struct Host {
     /// Where the HTTP functions are.
     pub address: SocketAddr,
     /// The functions that were loaded.
-    pub functions: Vec<Loaded>,
+    pub functions: Vec<Shown>,
     handler: Handler,
     tasks: JoinSet<()>,
 }
@@ -65,17 +77,6 @@ pub async fn bind(port: u16) -> Result<TcpListener, String> {
     })
 }
 
-/// A port that is free now. The real host, too, finds the handler's port like this.
-///
-/// # Errors
-/// When the machine has none.
-pub fn free_port() -> Result<u16, String> {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| format!("no free port for the handler: {error}"))
-}
-
 impl Host {
     /// Loads the functions, starts the handler, the timers and the HTTP side.
     ///
@@ -83,6 +84,9 @@ impl Host {
     /// A line for people, when nothing can be run. One bad function does not stop the others: the voice tells.
     pub fn start(plan: Plan, listener: TcpListener, voice: Arc<dyn Voice>) -> Result<Self, String> {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
+        for warning in &plan.host.warnings {
+            voice.happened(warning);
+        }
         match plan.host.http_mode {
             HttpMode::Proxying => {}
             HttpMode::Forwarding => voice.happened(
@@ -92,41 +96,46 @@ impl Host {
                 return Err("host.json: set customHandler.enableProxyingHttpRequest to true; HTTP functions cannot be reached otherwise".to_owned());
             }
         }
-        let functions = load(&plan, voice.as_ref());
-        if functions.is_empty() {
-            return Err("no function could be loaded".to_owned());
-        }
+        let loaded = load(&plan, voice.as_ref())?;
         let handler = Handler::start(
             Launch {
-                program: plan.program.clone(),
-                arguments: plan.host.arguments.clone(),
-                directory: plan.directory.clone(),
-                environment: plan.settings.clone(),
-                port: free_port()?,
-                patience: plan.host.initialization_timeout,
+                port: plan.host.handler_port()?,
+                program: plan.program,
+                root: plan.directory,
+                environment: plan.settings,
+                host: plan.host.clone(),
             },
             Arc::clone(&voice),
         );
-        let client = wire::client();
         let mut tasks = JoinSet::new();
         let mut front = Front {
-            routes: RouteTable::new(),
+            routes: loaded.routes,
             handler: handler.grip(),
-            client: client.clone(),
+            client: wire::client(),
             timeout: plan.host.function_timeout,
             timers: BTreeMap::new(),
+            enveloped: loaded
+                .functions
+                .iter()
+                .filter(|function| is_enveloped(function))
+                .map(|function| function.name.clone())
+                .collect(),
             voice: Arc::clone(&voice),
         };
-        let mut loaded = Vec::new();
-        for function in functions {
-            match add(&function, &plan, &mut front, &mut tasks) {
-                Ok(how) => loaded.push(Loaded {
-                    name: function.name,
-                    how: how.replace("{address}", &address.to_string()),
-                }),
-                Err(why) => voice.failed(&function.name, &why),
-            }
-        }
+        let functions = loaded
+            .functions
+            .into_iter()
+            .map(|function| Shown {
+                how: match &function.trigger {
+                    Trigger::Http(http) => shown(http, &plan.host.route_prefix, address),
+                    Trigger::Timer(timer) => {
+                        start_clock(&function, timer, &mut front, &mut tasks);
+                        format!("timer {}", timer.schedule)
+                    }
+                },
+                name: function.name,
+            })
+            .collect();
         let service = front
             .router()
             .into_make_service_with_connect_info::<SocketAddr>();
@@ -136,7 +145,7 @@ impl Host {
         });
         Ok(Self {
             address,
-            functions: loaded,
+            functions,
             handler,
             tasks,
         })
@@ -157,68 +166,56 @@ impl Host {
     }
 }
 
-fn load(plan: &Plan, voice: &dyn Voice) -> Vec<Function> {
-    let allowed = |name: &str| {
-        plan.host.allowed.as_ref().is_none_or(|allowed| {
-            allowed
-                .iter()
-                .any(|listed| listed.eq_ignore_ascii_case(name))
-        })
-    };
-    let mut functions = Vec::new();
-    for source in plan.functions.iter().filter(|source| allowed(&source.name)) {
-        match function_json::read(source, &plan.settings) {
-            Ok(Some(function)) => functions.push(function),
-            Ok(None) => voice.happened(&format!("{} is disabled", source.name)),
-            Err(why) => voice.failed(&source.name, &why),
-        }
+/// Loads what the host would, and tells of what it would not.
+fn load(plan: &Plan, voice: &dyn Voice) -> Result<Loaded, String> {
+    let loaded = function_json::load(&plan.functions, &plan.host, &plan.settings)?;
+    for name in &loaded.disabled {
+        voice.happened(&format!("{name} is disabled"));
     }
-    functions
+    for (name, why) in &loaded.errors {
+        voice.failed(name, &format!("it is not loaded: {why}"));
+    }
+    for function in loaded
+        .functions
+        .iter()
+        .filter(|function| is_enveloped(function))
+    {
+        voice.failed(&function.name, ENVELOPED);
+    }
+    if loaded.functions.is_empty() {
+        return Err("no function could be loaded".to_owned());
+    }
+    Ok(loaded)
 }
 
-/// Puts one function in its place and says how it is started.
-fn add(
-    function: &Function,
-    plan: &Plan,
-    front: &mut Front,
-    tasks: &mut JoinSet<()>,
-) -> Result<String, String> {
-    match &function.trigger {
-        Trigger::Http(http) => {
-            front.routes.add(
-                &function.name,
-                &plan.host.route_prefix,
-                &http.route,
-                &http.methods,
-            )?;
-            let methods = if http.methods.is_empty() {
-                "any method".to_owned()
-            } else {
-                http.methods.join(",")
-            };
-            let prefix = match plan.host.route_prefix.as_str() {
-                "" => String::new(),
-                prefix => format!("/{prefix}"),
-            };
-            Ok(format!(
-                "[{methods}] http://{{address}}{prefix}/{}",
-                http.route
-            ))
-        }
-        Trigger::Timer(timer) => {
-            let (ask, asked) = mpsc::channel(1);
-            front.timers.insert(function.name.clone(), ask);
-            let clock = Clock {
-                function: function.name.clone(),
-                timer: timer.clone(),
-                handler: front.handler.clone(),
-                client: front.client.clone(),
-                timeout: front.timeout,
-                voice: Arc::clone(&front.voice),
-                last: Mutex::new(None),
-            };
-            tasks.spawn(async move { clock.run(asked).await });
-            Ok(format!("timer {}", timer.schedule))
-        }
-    }
+fn is_enveloped(function: &Function) -> bool {
+    matches!(&function.trigger, Trigger::Http(http) if !http.is_pure)
+}
+
+fn shown(http: &HttpTrigger, prefix: &str, address: SocketAddr) -> String {
+    let methods = if http.methods.is_empty() {
+        "any method".to_owned()
+    } else {
+        http.methods.join(",")
+    };
+    let prefix = match prefix {
+        "" => String::new(),
+        prefix => format!("/{prefix}"),
+    };
+    format!("[{methods}] http://{address}{prefix}/{}", http.route)
+}
+
+fn start_clock(function: &Function, timer: &Timer, front: &mut Front, tasks: &mut JoinSet<()>) {
+    let (ask, asked) = mpsc::channel(1);
+    front.timers.insert(function.name.clone(), ask);
+    let clock = Clock {
+        function: function.name.clone(),
+        timer: timer.clone(),
+        retry: function.retry.clone(),
+        handler: front.handler.clone(),
+        client: front.client.clone(),
+        timeout: front.timeout,
+        voice: Arc::clone(&front.voice),
+    };
+    tasks.spawn(async move { clock.run(asked).await });
 }

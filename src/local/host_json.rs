@@ -1,117 +1,213 @@
-//! `host.json`, as far as a custom handler's host reads it.
-//!
-//! The real host binds it with .NET's configuration: key names ignore case, and app settings named
-//! `AzureFunctionsJobHost__section__key` override it.
+//! `host.json` as the host reads it, for a custom handler: keys in any case, app settings over it, and what the host
+//! refuses to start with.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::json::{self, flag, get, list, text};
+use super::retry::Retry;
 
 /// What overrides a key of `host.json`: the prefix of an app setting.
 const OVERRIDE: &str = "AzureFunctionsJobHost__";
 
-/// The host's default `functionTimeout`.
+/// The host's default `functionTimeout`, where plans have no other.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// How long the host waits for the handler's first answer, unless `initializationTimeout` says otherwise.
 const INITIALIZATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How HTTP functions reach the handler.
+/// Profiles that bring a catch-all route, and with it the end of every `function.json`.
+const ROUTE_PROFILES: [&str; 2] = ["mcp-custom-handler", "web-app-custom-handler"];
+
+/// How HTTP functions of one trigger and one `http` output reach the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpMode {
-    /// The request itself, streamed.
+    /// The request itself, streamed: `enableProxyingHttpRequest`, which wins over the other switch.
     Proxying,
-    /// A rebuilt copy of the request (the older mode).
+    /// A rebuilt copy of the request: `enableForwardingHttpRequest`, the older mode.
     Forwarding,
-    /// The JSON envelope.
+    /// The JSON envelope: neither switch.
     Envelope,
 }
 
-/// What the host needs to know before it starts the handler.
+/// What the host goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostJson {
-    /// `customHandler.description.defaultExecutablePath`.
+    /// `customHandler.description.defaultExecutablePath`, with its `%NAME%`s.
     pub executable: String,
-    /// `customHandler.description.arguments`.
-    pub arguments: Vec<String>,
+    /// `arguments`, `defaultWorkerPath` in quotes, `workerArguments`: one line, with its `%NAME%`s.
+    pub arguments: String,
+    /// `workingDirectory`; the script root unless given.
+    pub working_directory: Option<String>,
+    /// `workerDirectory`, from which a relative program is looked for; the script root unless given.
+    pub worker_directory: Option<String>,
+    /// `useStdErrorStreamForErrorsOnly`: every line on stderr is a warning or an error.
+    pub stderr_is_for_errors: bool,
     /// How HTTP functions reach the handler.
     pub http_mode: HttpMode,
+    /// `customHandler.port`.
+    pub port: Option<u16>,
     /// `extensions.http.routePrefix`, without slashes around it; may be empty.
     pub route_prefix: String,
-    /// `functionTimeout`: after it the handler is killed.
-    pub function_timeout: Duration,
+    /// `functionTimeout`: after it the handler is killed. None is no limit.
+    pub function_timeout: Option<Duration>,
     /// `customHandler.initializationTimeout`: how long the handler may take to answer first.
     pub initialization_timeout: Duration,
     /// `functions`: the only ones that are loaded, if given.
     pub allowed: Option<Vec<String>>,
+    /// `retry`, for every function without its own.
+    pub retry: Option<Retry>,
+    /// Whether `customHandler.http.routes`, or a profile, has routes: then there may be no `function.json`.
+    pub has_routes: bool,
+    /// Whether there is an `extensionBundle`, with more kinds of bindings.
+    pub has_bundle: bool,
+    /// What the host only warns of.
+    pub warnings: Vec<String>,
 }
 
 /// Reads `host.json` and the app settings that override it.
 ///
 /// # Errors
-/// A line for people: what the host would refuse, and where.
-pub fn read(text: &str, settings: &BTreeMap<String, String>) -> Result<HostJson, String> {
-    let mut root: Value = serde_json::from_str(text)
-        .map_err(|error| format!("host.json is not valid JSON: {error}"))?;
+/// A line for people: what the host refuses to start with, in its words where they are known, and what to do.
+pub fn read(source: &str, settings: &BTreeMap<String, String>) -> Result<HostJson, String> {
+    let mut root = json::parse(source).map_err(|error| {
+        format!("host.json is not valid JSON: {error}. The host: \"Unable to parse host configuration file\"")
+    })?;
     if !root.is_object() {
-        return Err("host.json must hold a JSON object".to_owned());
+        return Err(
+            "host.json must hold a JSON object. The host: \"Unable to parse host configuration file\""
+                .to_owned(),
+        );
+    }
+    // Of all keys this one is read from the file itself, and only in this case.
+    match root.get("version").and_then(json::scalar) {
+        Some(version) if version == "2.0" => {}
+        Some(version) if !version.is_empty() => {
+            return Err(format!(
+                "host.json: \"version\" must be \"2.0\". The host: \"'{version}' is an invalid value for host.json 'version' property\""
+            ));
+        }
+        _ => {
+            return Err("host.json: add \"version\": \"2.0\". The host: \"The host.json file is missing the required 'version' property\"".to_owned());
+        }
     }
     for (name, value) in settings {
         if let Some(path) = strip_prefix_any_case(name, OVERRIDE) {
             put(&mut root, &path.split("__").collect::<Vec<_>>(), value);
         }
     }
-    from_value(&root)
+    let profile = text(&root, &["configurationProfile"]).unwrap_or_default();
+    let has_profile = ROUTE_PROFILES.contains(&profile.as_str());
+    if !has_profile && !["", "default"].contains(&profile.as_str()) {
+        return Err(format!(
+            "host.json: configurationProfile \"{profile}\" is not supported: leave it out"
+        ));
+    }
+    from_value(&root, has_profile).map_err(|why| format!("host.json: {why}"))
 }
 
-fn from_value(root: &Value) -> Result<HostJson, String> {
-    let handler = get(root, &["customHandler"])
-        .ok_or("host.json has no \"customHandler\": the host would not start the handler")?;
-    let description =
-        get(handler, &["description"]).ok_or("host.json: customHandler has no \"description\"")?;
-    let executable = text_of(get(description, &["defaultExecutablePath"]))
+fn from_value(root: &Value, has_profile: bool) -> Result<HostJson, String> {
+    let handler = get(root, &["customHandler"]).ok_or_else(|| {
+        match get(root, &["httpWorker"]) {
+            None => "there is no customHandler section: the host would start no handler",
+            Some(_) => "httpWorker is the section of long ago, which sends every request to another path: name it customHandler",
+        }
+        .to_owned()
+    })?;
+    let description = get(handler, &["description"])
+        .ok_or("customHandler has no \"description\". The host: \"Missing worker Description.\"")?;
+    let executable = text(description, &["defaultExecutablePath"])
         .filter(|path| !path.trim().is_empty())
-        .ok_or("host.json: customHandler.description.defaultExecutablePath is empty")?;
-    let arguments = list_of(
-        get(description, &["arguments"]),
-        "customHandler.description.arguments",
-    )?;
+        .ok_or("customHandler.description.defaultExecutablePath is empty. The host: \"WorkerDescription DefaultExecutablePath cannot be empty\"")?;
+    let http_mode = if flag(handler, &["enableProxyingHttpRequest"], has_profile)? {
+        HttpMode::Proxying
+    } else if flag(handler, &["enableForwardingHttpRequest"], false)? {
+        HttpMode::Forwarding
+    } else {
+        HttpMode::Envelope
+    };
     Ok(HostJson {
         executable,
-        // The host joins the arguments with spaces and does not quote them: an entry with a space is two.
-        arguments: arguments
-            .unwrap_or_default()
-            .iter()
-            .flat_map(|argument| argument.split_whitespace().map(str::to_owned))
-            .collect(),
-        http_mode: if flag(handler, "enableProxyingHttpRequest")? {
-            HttpMode::Proxying
-        } else if flag(handler, "enableForwardingHttpRequest")? {
-            HttpMode::Forwarding
-        } else {
-            HttpMode::Envelope
-        },
-        route_prefix: text_of(get(root, &["extensions", "http", "routePrefix"]))
-            .unwrap_or_else(|| "api".to_owned())
+        arguments: arguments(description)?,
+        working_directory: text(description, &["workingDirectory"]),
+        worker_directory: text(description, &["workerDirectory"]),
+        stderr_is_for_errors: flag(description, &["useStdErrorStreamForErrorsOnly"], true)?,
+        http_mode,
+        port: port(handler)?,
+        route_prefix: text(root, &["extensions", "http", "routePrefix"])
+            .unwrap_or_else(|| if has_profile { "" } else { "api" }.to_owned())
             .trim_matches('/')
             .to_owned(),
-        function_timeout: time_of(root, &["functionTimeout"])?.unwrap_or(FUNCTION_TIMEOUT),
+        function_timeout: time_of(root, &["functionTimeout"])?.unwrap_or(Some(FUNCTION_TIMEOUT)),
         initialization_timeout: time_of(handler, &["initializationTimeout"])?
+            .flatten()
             .unwrap_or(INITIALIZATION_TIMEOUT),
-        allowed: list_of(get(root, &["functions"]), "functions")?,
+        allowed: list(root, &["functions"])?,
+        retry: get(root, &["retry"]).map(Retry::read).transpose()?,
+        has_routes: has_profile
+            || get(handler, &["http", "routes"])
+                .and_then(Value::as_array)
+                .is_some_and(|routes| !routes.is_empty()),
+        has_bundle: get(root, &["extensionBundle"]).is_some(),
+        warnings: warnings(root, handler)?,
     })
 }
 
-/// The member of this name, whatever its case; nested names one after the other.
-pub(super) fn get<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    path.iter().try_fold(value, |value, name| {
-        value
-            .as_object()?
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    })
+fn warnings(root: &Value, handler: &Value) -> Result<Vec<String>, String> {
+    let mut warnings = Vec::new();
+    if get(root, &["httpWorker"]).is_some() {
+        warnings.push("host.json has httpWorker and customHandler: the latter counts".to_owned());
+    }
+    match text(handler, &["type"])
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "" | "http" => {}
+        "none" => {
+            warnings
+                .push("host.json: customHandler.type \"none\" is taken for \"http\"".to_owned());
+        }
+        other => {
+            return Err(format!(
+                "customHandler.type is \"{other}\". The host: \"Failed to convert configuration value at 'customHandler:type'\""
+            ));
+        }
+    }
+    for name in ["maxConcurrentRequests", "maxOutstandingRequests"] {
+        let path = ["extensions", "http", name];
+        let Some(found) = get(root, &path) else {
+            continue;
+        };
+        let number: Option<i64> = json::scalar(found).and_then(|text| text.trim().parse().ok());
+        if !number.is_some_and(|number| number == -1 || number > 0) {
+            warnings.push(format!(
+                "host.json: extensions.http.{name} is {found}: it must be a number from 1 up, or -1 for no limit"
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+impl HostJson {
+    /// The port on which the handler must listen: the one that is asked for, or one that is free now. It is not reserved,
+    /// as with the host.
+    ///
+    /// # Errors
+    /// When the one that is asked for is taken, or there is none.
+    pub fn handler_port(&self) -> Result<u16, String> {
+        let port = self.port.unwrap_or(0);
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .and_then(|listener| listener.local_addr())
+            .map(|address| address.port())
+            .map_err(|error| match self.port {
+                Some(port) => format!("host.json: customHandler.port: {error}. The host: \"Unable to bind to port {port}\""),
+                None => format!("no free port for the handler: {error}"),
+            })
+    }
 }
 
 fn put(value: &mut Value, path: &[&str], text: &str) {
@@ -124,7 +220,7 @@ fn put(value: &mut Value, path: &[&str], text: &str) {
         return;
     };
     if !value.is_object() {
-        *value = Value::Object(serde_json::Map::new());
+        *value = Value::Object(Map::new());
     }
     if let Some(members) = value.as_object_mut() {
         let key = members
@@ -142,157 +238,77 @@ fn strip_prefix_any_case<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
         .then(|| &name[prefix.len()..])
 }
 
-fn text_of(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// The host joins them with spaces and does not quote them: an entry with a space is two.
+fn arguments(description: &Value) -> Result<String, String> {
+    let mut words = list(description, &["arguments"])?.unwrap_or_default();
+    if let Some(path) = text(description, &["defaultWorkerPath"]).filter(|path| !path.is_empty()) {
+        words.push(format!("\"{path}\""));
     }
+    words.extend(list(description, &["workerArguments"])?.unwrap_or_default());
+    Ok(words.join(" "))
 }
 
-fn list_of(value: Option<&Value>, what: &str) -> Result<Option<Vec<String>>, String> {
-    let Some(value) = value else { return Ok(None) };
-    value
-        .as_array()
-        .and_then(|items| {
-            items
-                .iter()
-                .map(|item| item.as_str().map(str::to_owned))
-                .collect()
-        })
-        .map(Some)
-        .ok_or_else(|| format!("host.json: {what} must be a list of strings"))
-}
-
-fn flag(handler: &Value, name: &str) -> Result<bool, String> {
-    match get(handler, &[name]) {
-        None => Ok(false),
-        Some(Value::Bool(on)) => Ok(*on),
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(false),
-        Some(_) => Err(format!(
-            "host.json: customHandler.{name} must be true or false"
-        )),
-    }
-}
-
-fn time_of(value: &Value, path: &[&str]) -> Result<Option<Duration>, String> {
-    let Some(found) = get(value, path) else {
+fn port(handler: &Value) -> Result<Option<u16>, String> {
+    let Some(text) = text(handler, &["port"]) else {
         return Ok(None);
     };
-    let text = found.as_str().unwrap_or_default();
-    // "-1" means no limit; a century is none.
-    if text == "-1" {
-        return Ok(Some(Duration::from_secs(100 * 365 * 24 * 3600)));
+    match text.trim().parse() {
+        Ok(0) | Err(_) => Err(format!(
+            "customHandler.port must be a number from 1 to 65535, or left out. The host: \"Unable to bind to port {text}\""
+        )),
+        Ok(port) => Ok(Some(port)),
     }
-    time_span(text).map(Some).ok_or_else(|| {
+}
+
+/// A `TimeSpan`; the inner none is `-1`, no limit.
+fn time_of(value: &Value, path: &[&str]) -> Result<Option<Option<Duration>>, String> {
+    let Some(text) = text(value, path) else {
+        return Ok(None);
+    };
+    if text == "-1" {
+        return Ok(Some(None));
+    }
+    time_span(&text).map(|span| Some(Some(span))).ok_or_else(|| {
         format!(
-            "host.json: {} must be a time such as \"00:02:00\"",
+            "{} must be a time such as \"00:02:00\". The host: \"'{text}' is not a valid value\"",
             path.join(".")
         )
     })
 }
 
-/// A .NET `TimeSpan`: `hh:mm:ss` or `d.hh:mm:ss`; longer than nothing.
+/// A .NET `TimeSpan`: `[d.]hh:mm[:ss[.fffffff]]`; longer than nothing. What .NET reads as days, a bare number and a
+/// first part of 24 or more, is refused: nobody means `24:00:00` to be 24 days.
 #[must_use]
 pub fn time_span(text: &str) -> Option<Duration> {
     let (days, clock) = match text.split_once('.') {
         Some((days, clock)) if clock.contains(':') => (days.parse::<u64>().ok()?, clock),
         _ => (0, text),
     };
+    let (clock, nanos) = match clock.split_once('.') {
+        Some((whole, fraction)) if whole.matches(':').count() == 2 => (whole, nanos(fraction)?),
+        Some(_) => return None,
+        None => (clock, 0),
+    };
     let parts: Vec<u64> = clock
         .split(':')
         .map(|part| part.parse::<u64>().ok())
         .collect::<Option<_>>()?;
-    let [hours, minutes, seconds] = parts.as_slice() else {
-        return None;
+    let (hours, minutes, seconds) = match parts.as_slice() {
+        [hours, minutes] => (hours, minutes, &0),
+        [hours, minutes, seconds] => (hours, minutes, seconds),
+        _ => return None,
     };
     if *hours > 23 || *minutes > 59 || *seconds > 59 || days > 10_000 {
         return None;
     }
-    let total = Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds);
+    let seconds = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+    let total = Duration::new(seconds, nanos);
     (!total.is_zero()).then_some(total)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"{"version":"2.0","FunctionTimeout":"00:02:00","customHandler":{
-        "Description":{"defaultExecutablePath":"understudy","arguments":["serve now"]},
-        "enableForwardingHttpRequest":true,"enableProxyingHttpRequest":true}}"#;
-
-    fn none() -> BTreeMap<String, String> {
-        BTreeMap::new()
-    }
-
-    #[test]
-    fn keys_ignore_case_and_proxying_wins() {
-        let host = read(GOOD, &none()).unwrap();
-        assert_eq!(host.executable, "understudy");
-        assert_eq!(host.arguments, ["serve", "now"]);
-        assert_eq!(host.http_mode, HttpMode::Proxying);
-        assert_eq!(host.function_timeout, Duration::from_secs(120));
-        assert_eq!(host.initialization_timeout, Duration::from_secs(30));
-        assert_eq!(host.route_prefix, "api");
-        assert_eq!(host.allowed, None);
-    }
-
-    #[test]
-    fn app_settings_override() {
-        let settings = BTreeMap::from([
-            (
-                "AzureFunctionsJobHost__customHandler__enableProxyingHttpRequest".to_owned(),
-                "false".to_owned(),
-            ),
-            (
-                "AzureFunctionsJobHost__customHandler__description__arguments".to_owned(),
-                r#"["a"]"#.to_owned(),
-            ),
-            (
-                "AzureFunctionsJobHost__extensions__http__routePrefix".to_owned(),
-                String::new(),
-            ),
-        ]);
-        let host = read(GOOD, &settings).unwrap();
-        assert_eq!(host.http_mode, HttpMode::Forwarding);
-        assert_eq!(host.arguments, ["a"]);
-        assert_eq!(host.route_prefix, "");
-    }
-
-    #[test]
-    fn what_the_host_refuses_is_refused() {
-        for (text, says) in [
-            ("{", "not valid JSON"),
-            ("[]", "JSON object"),
-            ("{}", "customHandler"),
-            (r#"{"customHandler":{}}"#, "description"),
-            (
-                r#"{"customHandler":{"description":{"defaultExecutablePath":" "}}}"#,
-                "defaultExecutablePath",
-            ),
-            (
-                r#"{"functionTimeout":"2 minutes","customHandler":{"description":{"defaultExecutablePath":"x"}}}"#,
-                "functionTimeout",
-            ),
-            (
-                r#"{"customHandler":{"description":{"defaultExecutablePath":"x","arguments":"serve"}}}"#,
-                "arguments",
-            ),
-        ] {
-            let error = read(text, &none()).unwrap_err();
-            assert!(error.contains(says), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn time_spans() {
-        assert_eq!(time_span("1.02:03:04"), Some(Duration::from_secs(93_784)));
-        assert_eq!(time_span("00:00:30"), Some(Duration::from_secs(30)));
-        for bad in [
-            "", "30", "00:00:00", "24:00:00", "00:61:00", "a:b:c", "00:00:-1",
-        ] {
-            assert_eq!(time_span(bad), None, "{bad}");
-        }
-    }
+/// The digits behind a second's point, at most seven.
+fn nanos(fraction: &str) -> Option<u32> {
+    let is_fraction =
+        (1..=7).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    is_fraction.then(|| format!("{fraction:0<9}").parse().ok())?
 }

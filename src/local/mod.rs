@@ -1,10 +1,24 @@
 //! The whole app on this machine, without Azure: a small host that drives the handler as the real one does.
 //!
 //! The handler is a child process, called over the same wire as in Azure: the timer's envelope, and requests that are
-//! proxied. What the real host does beside that and is left out here: keys (as under `func start`), a memory of timers
-//! that were missed while it was off, retry policies, and the singleton lock.
+//! proxied. What the host reads, and what it refuses, is read and refused here by the same parts that the tests'
+//! strict stand-in is built on:
+//!
+//! | what | where |
+//! | --- | --- |
+//! | `host.json` and app settings over it | `host_json`, `json` |
+//! | `function.json`, and which functions are loaded | `function_json`, `app_settings`, `retry` |
+//! | which function a request reaches | `route` |
+//! | which of this binary's own functions are not there | `ours` |
+//! | when a timer fires, and what is remembered of it | `schedule`, `monitor` |
+//! | the envelope, and what an answer to it amounts to | `envelope` |
+//! | the handler's command line and variables; its errors, counted | `command`, `child::Errors` |
+//!
+//! Where this host and the real one differ is told in docs/deploy.md.
 
+pub mod app_settings;
 pub mod child;
+pub mod command;
 pub mod console;
 pub mod demo;
 pub mod envelope;
@@ -12,8 +26,12 @@ pub mod front;
 pub mod function_json;
 pub mod host;
 pub mod host_json;
+pub mod json;
 pub mod leash;
+pub mod monitor;
+pub mod ours;
 pub mod proxy;
+pub mod retry;
 pub mod route;
 pub mod schedule;
 pub mod signals;
@@ -25,10 +43,11 @@ pub mod wire;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::bundle::{self, TIMER};
+use crate::bundle::TIMER;
 use crate::config;
 use console::{Console, Tone};
 use host::{Host, Plan};
+use ours::Lack;
 use signals::Signals;
 use voice::Terminal;
 
@@ -71,6 +90,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     plan.functions = with_schedule(plan.functions, &loaded.settings.schedule);
     let listener = host::bind(options.port).await?;
     tell_findings(console, &loaded);
+    tell_lack(console, &plan)?;
     let signals = Signals::listen()?;
     let host = Host::start(plan, listener, Arc::new(Terminal(console)))?;
     console.say(
@@ -133,7 +153,7 @@ pub fn with_schedule(
 ) -> Vec<function_json::Source> {
     for source in functions.iter_mut().filter(|source| source.name == TIMER) {
         // A file that is no timer's is told of when it is read.
-        if let Ok(text) = bundle::with_schedule(&source.text, schedule) {
+        if let Ok(text) = schedule::put(&source.text, schedule) {
             source.text = text;
         }
     }
@@ -152,6 +172,15 @@ fn tell_findings(console: Console, loaded: &config::Loaded) {
     if !loaded.problems.is_empty() {
         console.say(Tone::Notice, "The app runs all the same and serves the groups that are good; /api/health says why it is not well.");
     }
+}
+
+/// Says which functions of this binary the folder does not have.
+fn tell_lack(console: Console, plan: &Plan) -> Result<(), String> {
+    let loaded = function_json::load(&plan.functions, &plan.host, &plan.settings)?;
+    for sentence in Lack::of(&loaded, &plan.host).sentences() {
+        console.say(Tone::Notice, format!("warning: {sentence}"));
+    }
+    Ok(())
 }
 
 /// Runs the app against the simulator until Ctrl-C.

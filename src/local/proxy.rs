@@ -21,7 +21,7 @@ pub const VERSION_HEADER: &str = "x-azure-functions-hostversion";
 pub const INVOCATION_HEADER: &str = "x-azure-functions-invocationid";
 
 /// Belong to one connection and are not passed on, in either direction.
-const HOP_BY_HOP: [&str; 10] = [
+pub const HOP_BY_HOP: [&str; 10] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -61,7 +61,7 @@ pub enum Failure {
 pub async fn pass(
     client: &reqwest::Client,
     handler: &Grip,
-    timeout: Duration,
+    timeout: Option<Duration>,
     peer: IpAddr,
     request: Request,
 ) -> Result<Response, Failure> {
@@ -85,7 +85,12 @@ pub async fn pass(
     if has_body {
         outgoing = outgoing.body(reqwest::Body::wrap_stream(body.into_data_stream()));
     }
-    let answer = match tokio::time::timeout(timeout, outgoing.send()).await {
+    let sending = outgoing.send();
+    let answer = match timeout {
+        None => Ok(sending.await),
+        Some(limit) => tokio::time::timeout(limit, sending).await,
+    };
+    let answer = match answer {
         Ok(answer) => answer.map_err(|error| Failure::Transport(reason(&error)))?,
         Err(_) => {
             handler.replace();

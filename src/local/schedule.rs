@@ -1,100 +1,95 @@
-//! When a timer fires: NCRONTAB with six fields (five are accepted), or a .NET `TimeSpan`, in UTC.
+//! When a timer fires, as the host reads the `schedule` of a `timerTrigger`: NCRONTAB in UTC, or a `TimeSpan`.
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
+
+use serde_json::{Value, json};
 
 use super::host_json::time_span;
+use super::json::{self, text};
+use crate::config::schedule::Schedule as Times;
 
-/// The host gives `ScheduleStatus` only to schedules with at least this between two firings.
-const MONITORED_FROM: SignedDuration = SignedDuration::from_secs(60);
-
-/// How many firings are looked at to find the shortest time between two.
-const LOOKED_AT: usize = 100;
+/// The host looks this far ahead to see whether a schedule is too fast to be monitored.
+const LOOKED_AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// When a timer fires.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     text: String,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-enum Kind {
-    Cron(Box<Cron>),
-    Every(SignedDuration),
+    times: Times,
 }
 
 impl Schedule {
-    /// Reads the `schedule` of a `timerTrigger`.
+    /// Reads six fields, five (at second 0), or `hh:mm:ss`.
     ///
     /// # Errors
-    /// A line that says what the host would not take.
+    /// A line for people, with the host's words: only this function is not loaded then.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        if let Some(every) = time_span(text) {
-            let every = SignedDuration::try_from(every).map_err(|error| error.to_string())?;
-            return Ok(Self {
-                text: text.to_owned(),
-                kind: Kind::Every(every),
-            });
-        }
-        // The parser knows more than NCRONTAB; what the host does not know must not work here either.
-        if !text.split_whitespace().all(is_ncrontab) {
-            return Err(format!("the schedule \"{text}\" is no NCRONTAB expression"));
-        }
-        let cron = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .year(Year::Disallowed)
-            // NCRONTAB wants both day fields to match.
-            .dom_and_dow(true)
-            .build()
-            .parse(text)
-            .map_err(|error| {
-                format!("the schedule \"{text}\" is no NCRONTAB expression: {error}")
-            })?;
-        let schedule = Self {
-            text: text.to_owned(),
-            kind: Kind::Cron(Box::new(cron)),
+        let text = text.trim().to_owned();
+        let times = match time_span(&text) {
+            Some(every) => SignedDuration::try_from(every)
+                .map(Times::Every)
+                .map_err(|error| error.to_string()),
+            None => Times::parse(&text),
         };
-        if schedule.next_after(Timestamp::now()).is_none() {
-            return Err(format!("the schedule \"{text}\" never comes"));
+        match times {
+            Ok(times) => Ok(Self { text, times }),
+            Err(why) => Err(format!(
+                "{why}. The host: \"The schedule expression '{text}' was not recognized as a valid cron expression or timespan string.\""
+            )),
         }
-        Ok(schedule)
     }
 
     /// The first firing after this moment.
     #[must_use]
     pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
-        match &self.kind {
-            Kind::Every(every) => moment.checked_add(*every).ok(),
-            Kind::Cron(cron) => cron
-                .find_next_occurrence(&moment.to_zoned(TimeZone::UTC), false)
-                .ok()
-                .map(|next| next.timestamp()),
-        }
+        self.times.next_after(moment)
     }
 
-    /// Whether the host would keep a `ScheduleStatus`: never for schedules faster than once a minute.
+    /// Whether a host that starts now would keep a status: not for an interval below a minute, nor when two firings
+    /// come within the next minute.
     #[must_use]
-    pub fn can_be_monitored(&self) -> bool {
-        let start = Timestamp::now();
-        let mut firings = std::iter::successors(self.next_after(start), |at| self.next_after(*at));
-        let Some(mut earlier) = firings.next() else {
-            return false;
-        };
-        firings.take(LOOKED_AT).all(|at| {
-            let between = at.duration_since(earlier);
-            earlier = at;
-            between >= MONITORED_FROM
-        })
+    pub fn can_be_monitored(&self, now: Timestamp) -> bool {
+        if let Times::Every(interval) = &self.times {
+            return *interval >= LOOKED_AHEAD;
+        }
+        let second = self
+            .next_after(now)
+            .and_then(|first| self.next_after(first));
+        second.is_none_or(|second| second.duration_since(now) >= LOOKED_AHEAD)
     }
 
     /// Whether it is a constant interval, which daylight saving does not touch.
     #[must_use]
     pub fn is_interval(&self) -> bool {
-        matches!(self.kind, Kind::Every(_))
+        matches!(self.times, Times::Every(_))
     }
+}
+
+/// A timer's `function.json` with this schedule. It is read as the host reads it, so comments in it are no fault;
+/// they are gone afterwards.
+///
+/// # Errors
+/// What is wrong with the file, in a line for people.
+pub fn put(file: &str, schedule: &str) -> Result<String, String> {
+    let mut root = json::parse(file).map_err(|error| format!("it is not valid JSON: {error}"))?;
+    let bindings = root.get_mut("bindings").and_then(Value::as_array_mut);
+    let is_timer = |binding: &Value| {
+        text(binding, &["type"]).is_some_and(|kind| kind.eq_ignore_ascii_case("timerTrigger"))
+    };
+    let mut timers = bindings
+        .into_iter()
+        .flatten()
+        .filter(|binding| is_timer(binding))
+        .filter_map(Value::as_object_mut)
+        .peekable();
+    if timers.peek().is_none() {
+        return Err("it has no timerTrigger to give the configured schedule to".to_owned());
+    }
+    for timer in timers {
+        timer.retain(|name, _| !name.eq_ignore_ascii_case("schedule"));
+        timer.insert("schedule".to_owned(), json!(schedule));
+    }
+    Ok(format!("{root:#}\n"))
 }
 
 impl std::fmt::Display for Schedule {
@@ -103,102 +98,40 @@ impl std::fmt::Display for Schedule {
     }
 }
 
-/// A field of digits, signs and the names of days and months.
-fn is_ncrontab(field: &str) -> bool {
-    field
-        .split(|letter: char| !letter.is_ascii_alphabetic())
-        .all(|word| word.is_empty() || word.len() >= 3)
-        && !field.contains(['#', '@', '?', '+'])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::{FUNCTIONS, TIMER};
 
-    fn next(schedule: &str, after: &str) -> String {
-        Schedule::parse(schedule)
-            .unwrap()
-            .next_after(after.parse().unwrap())
-            .unwrap()
-            .to_string()
+    fn bundled(wanted: &str) -> &'static str {
+        let found = FUNCTIONS.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, text)| *text).unwrap()
     }
 
     #[test]
-    fn the_next_firing() {
-        for (schedule, after, expected) in [
-            (
-                "*/2 * * * * *",
-                "2026-11-22T02:36:16.5Z",
-                "2026-11-22T02:36:18Z",
-            ),
-            (
-                "*/2 * * * * *",
-                "2026-11-22T02:36:16Z",
-                "2026-11-22T02:36:18Z",
-            ),
-            (
-                "0 */5 * * * *",
-                "2026-11-22T02:36:16Z",
-                "2026-11-22T02:40:00Z",
-            ),
-            // Five fields: at second 0.
-            (
-                "*/5 * * * *",
-                "2026-11-22T02:36:16Z",
-                "2026-11-22T02:40:00Z",
-            ),
-            // Both day fields must match: the next Friday the 13th.
-            (
-                "0 0 0 13 * 5",
-                "2026-11-22T00:00:00Z",
-                "2027-08-13T00:00:00Z",
-            ),
-            (
-                "0 0 0 * * 0",
-                "2026-11-23T00:00:00Z",
-                "2026-11-29T00:00:00Z",
-            ),
-            (
-                "0 0 6 * JUL Wed",
-                "2026-11-23T00:00:00Z",
-                "2027-07-07T06:00:00Z",
-            ),
-            ("00:00:30", "2026-11-22T02:36:16Z", "2026-11-22T02:36:46Z"),
-        ] {
-            assert_eq!(next(schedule, after), expected, "{schedule}");
-        }
+    fn a_schedule_changes_nothing_but_the_schedule() {
+        let text = bundled(TIMER);
+        let mut expected = json::parse(text).unwrap();
+        assert_ne!(expected["bindings"][0]["schedule"], "0 */5 * * * *");
+        expected["bindings"][0]["schedule"] = json!("0 */5 * * * *");
+        let changed = put(text, "0 */5 * * * *").unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&changed).unwrap(), expected);
     }
 
     #[test]
-    fn what_the_host_does_not_take() {
-        for bad in [
-            "",
-            "x",
-            "* * * *",
-            "0 0 0 L * *",
-            "@hourly",
-            "0 0 0 * * 5#2",
-            "0 0 0 15W * *",
-            "0 0 0 31 2 *",
-        ] {
-            assert!(Schedule::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn only_a_minute_or_slower_is_monitored() {
-        assert!(
-            !Schedule::parse("*/30 * * * * *")
-                .unwrap()
-                .can_be_monitored()
+    fn what_the_host_bears_is_borne() {
+        let file = "{ // the timer\n \"bindings\": [{\"Type\": \"TIMERTRIGGER\", \"Schedule\": \"x\",},], }";
+        let changed = put(file, "0 */5 * * * *").unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&changed).unwrap(),
+            json!({"bindings": [{"Type": "TIMERTRIGGER", "schedule": "0 */5 * * * *"}]})
         );
-        assert!(!Schedule::parse("00:00:59").unwrap().can_be_monitored());
-        assert!(
-            !Schedule::parse("0,30 0 * * * *")
-                .unwrap()
-                .can_be_monitored()
-        );
-        assert!(Schedule::parse("0 * * * * *").unwrap().can_be_monitored());
-        assert!(Schedule::parse("00:01:00").unwrap().can_be_monitored());
+    }
+
+    #[test]
+    fn only_a_timer_has_a_schedule() {
+        let why = |file: &str| put(file, "x").unwrap_err();
+        assert!(why(bundled("Active")).contains("no timerTrigger"));
+        assert!(why("{").contains("not valid JSON"));
     }
 }

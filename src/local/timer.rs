@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use futures::stream;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::child::Grip;
-use super::envelope::{Firing, Status, read_answer};
+use super::envelope::{Attempt, Firing, Outcome, read_answer};
 use super::function_json::Timer;
+use super::monitor::{self, Status};
 use super::proxy::{HOST_VERSION, INVOCATION_HEADER, VERSION_HEADER};
+use super::retry::Retry;
 use super::voice::Voice;
 
 /// The longest sleep before the wall clock is looked at again: it may be set, and laptops sleep.
@@ -27,61 +29,84 @@ pub struct Clock {
     pub handler: Grip,
     /// The client for the handler.
     pub client: reqwest::Client,
-    /// After this the handler is killed.
-    pub timeout: Duration,
+    /// After this the handler is killed; none is no limit.
+    pub timeout: Option<Duration>,
     /// Who is told how a run went.
     pub voice: Arc<dyn Voice>,
-    /// When it ran last; held while it runs, so that no two runs overlap.
-    pub last: Mutex<Option<Timestamp>>,
+    /// When a failed run is tried again.
+    pub retry: Option<Retry>,
 }
 
 impl Clock {
-    /// Fires by the schedule, and on demand, until dropped.
+    /// Fires by the schedule, and on demand, until dropped. One run at a time: what another took too long for is
+    /// skipped, and one that is due is fired at once.
     pub async fn run(&self, mut asked: mpsc::Receiver<()>) {
-        let mut begun = Timestamp::now();
+        let begun = Timestamp::now();
+        let is_monitored = self.timer.is_monitored(begun);
+        // Nothing is kept from an earlier run of this host, so nothing is past due.
+        let Some(start) = monitor::start(None, &self.timer.schedule, begun) else {
+            return;
+        };
+        let mut status = start.status;
         if self.timer.run_on_startup {
-            self.fire(begun).await;
+            self.fire(is_monitored.then_some(&status)).await;
+            match status.after(begun, false, &self.timer.schedule) {
+                Some(after) => status = after,
+                None => return,
+            }
         }
         loop {
-            // Counted from the start of the last run: what it took too long for is skipped, and one that is due is fired at once.
-            let Some(due) = self.timer.schedule.next_after(begun) else {
-                return;
-            };
             tokio::select! {
-                () = sleep_until(due) => {
-                    begun = Timestamp::now();
-                    self.fire(due).await;
+                () = sleep_until(status.next) => {
+                    let begun = Timestamp::now();
+                    self.fire(is_monitored.then_some(&status)).await;
+                    match status.after(begun, true, &self.timer.schedule) {
+                        Some(after) => status = after,
+                        None => return,
+                    }
                 }
-                Some(()) = asked.recv() => self.fire(due).await,
+                // What is asked for leaves the schedule's status alone.
+                Some(()) = asked.recv() => self.fire(is_monitored.then_some(&status)).await,
             }
         }
     }
 
-    /// Calls the function once and reports how it went.
-    async fn fire(&self, due: Timestamp) {
-        let mut last = self.last.lock().await;
-        let now = Timestamp::now();
-        let monitored = self.timer.use_monitor && self.timer.schedule.can_be_monitored();
-        let firing = Firing {
-            function: &self.function,
-            binding: &self.timer.binding,
-            adjust_for_dst: !self.timer.schedule.is_interval(),
-            status: monitored.then_some(Status {
-                last: *last,
-                next: due,
-            }),
-            past_due: false,
-            now,
-            guid: Uuid::new_v4(),
-        };
-        if !self.handler.ready().await {
-            return;
+    /// Calls the function, again where its policy says so, and reports how it went.
+    async fn fire(&self, status: Option<&Status>) {
+        let mut attempt = self.retry.as_ref().map(|retry| Attempt {
+            number: 0,
+            times: retry.times,
+            error: None,
+        });
+        loop {
+            if !self.handler.ready().await {
+                return;
+            }
+            let firing = Firing {
+                function: &self.function,
+                binding: &self.timer.binding,
+                adjust_for_dst: !self.timer.schedule.is_interval(),
+                status: status.cloned(),
+                attempt: attempt.clone(),
+                past_due: false,
+                now: Timestamp::now(),
+                guid: Uuid::new_v4(),
+            };
+            let why = match self.send(&firing).await {
+                Ok(logs) => return self.voice.ran(&self.function, &logs),
+                Err(why) => why,
+            };
+            self.voice.failed(&self.function, &why);
+            let (Some(retry), Some(attempt)) = (&self.retry, &mut attempt) else {
+                return;
+            };
+            let Some(pause) = retry.after(attempt.number) else {
+                return;
+            };
+            tokio::time::sleep(pause).await;
+            attempt.number = attempt.number.saturating_add(1);
+            attempt.error = Some(why);
         }
-        match self.send(&firing).await {
-            Ok(logs) => self.voice.ran(&self.function, &logs),
-            Err(why) => self.voice.failed(&self.function, &why),
-        }
-        *last = Some(now);
     }
 
     async fn send(&self, firing: &Firing<'_>) -> Result<Vec<String>, String> {
@@ -112,19 +137,33 @@ impl Clock {
                 .to_owned();
             Ok::<_, reqwest::Error>((status, kind, answer.bytes().await?))
         };
-        match tokio::time::timeout(self.timeout, answered).await {
-            Ok(Ok((status, kind, body))) => read_answer(status, &kind, &body),
+        match self.in_time(answered).await {
+            Ok(Ok((status, kind, body))) => match read_answer(status, Some(&kind), &body) {
+                Outcome::Done(answer) => Ok(answer.logs),
+                Outcome::Failed(why) => Err(why),
+                // Said at once rather than waited for.
+                Outcome::Hangs => Err("the handler answered with an empty body: the real host would wait for it until functionTimeout".to_owned()),
+            },
             Ok(Err(error)) => Err(format!(
                 "the handler did not answer: {}",
                 super::proxy::reason(&error)
             )),
-            Err(_) => {
+            Err(limit) => {
                 self.handler.replace();
                 Err(format!(
                     "it took longer than functionTimeout ({} s)",
-                    self.timeout.as_secs()
+                    limit.as_secs()
                 ))
             }
+        }
+    }
+
+    /// # Errors
+    /// The limit, where it is passed.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Duration> {
+        match self.timeout {
+            None => Ok(work.await),
+            Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| limit),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Packages that are broken in one way each, and what the host says to them.
 
-use crate::host::host_json::Mode;
+use crate::host::Mode;
 use crate::host::process::State;
 use crate::host::{Host, HostOptions};
 use crate::package::{Package, configured};
@@ -12,7 +12,7 @@ async fn a_bad_host_json_stops_the_host() {
         (
             r#""version": "2.0""#,
             r#""version": "1.0""#,
-            "missing the required 'version'",
+            "'1.0' is an invalid value",
         ),
         (
             r#""description""#,
@@ -27,12 +27,12 @@ async fn a_bad_host_json_stops_the_host() {
         (
             r#""customHandler""#,
             r#""customHandlers""#,
-            "no customHandler",
+            "no customHandler section",
         ),
         (
             r#""functionTimeout": "00:02:00""#,
             r#""functionTimeout": "2 minutes""#,
-            "not a valid value for functionTimeout",
+            "functionTimeout must be a time such as",
         ),
         (
             r#""enableProxyingHttpRequest": true"#,
@@ -74,6 +74,11 @@ async fn a_bad_host_json_stops_the_host() {
 async fn keys_ignore_case_and_app_settings_override() {
     let package = Package::fresh();
     for (from, to) in [
+        (
+            "{\n  \"version\"",
+            "{ // comments and a comma too many are borne\n  \"version\"",
+        ),
+        ("[\"serve\"]", "[\"serve\", /* one more */]"),
         ("customHandler", "CUSTOMHANDLER"),
         ("description", "Description"),
         ("routePrefix", "RoutePrefix"),
@@ -112,7 +117,7 @@ async fn a_bad_function_is_left_out_and_the_others_go_on() {
             r#""type": "queue","#,
             "are not registered",
         ),
-        ("Active", "httpTrigger", "http", "has direction in"),
+        ("Active", "httpTrigger", "http", "has direction in, not out"),
         (
             "Active",
             "groups/{group}/active",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::host::host_json::Mode;
+use crate::host::Mode;
 use crate::host::process::State;
 use crate::host::wire::Message;
 use crate::host::{Host, HostOptions};

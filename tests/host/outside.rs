@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::host::Mode;
 use crate::host::envelope::Past;
-use crate::host::host_json::Mode;
 use crate::host::wire::{Message, Payload};
 use crate::host::{HostOptions, Split};
 use crate::package::Stage;

@@ -3,27 +3,25 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use understudy::sim::config::{Options, toml};
 use understudy::sim::{Simulator, World};
 
-use crate::host::host_json::Mode;
+use crate::host::Mode;
 use crate::host::{Host, HostOptions, Split};
+use crate::program::{run, understudy};
 
 /// What `package` writes into an empty folder.
 fn packaged() -> &'static Path {
     static PACKAGED: OnceLock<TempDir> = OnceLock::new();
     let folder = PACKAGED.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let output = Command::new(env!("CARGO_BIN_EXE_understudy"))
+        let ran = run(understudy()
             .args(["package", "--out", "app"])
-            .current_dir(folder.path())
-            .output()
-            .expect("the binary starts");
-        assert!(output.status.success(), "{output:?}");
+            .current_dir(folder.path()));
+        assert_eq!(ran.code, 0, "{ran:?}");
         folder
     });
     folder.path()

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use understudy::local::envelope::Answer;
+use understudy::local::function_json::Output;
 use uuid::Uuid;
 
-use crate::host::host_json::Mode;
+use crate::host::Mode;
+use crate::host::envelope::{self, guessed};
 use crate::host::pass::{forwarded, proxied, rebuilt};
+use crate::host::process::stderr_level;
 use crate::host::wire::{Message, Payload, find};
-use crate::host::{Host, HostOptions, process};
+use crate::host::{Host, HostOptions};
 use crate::package::Package;
 
 /// The handler that does what it is told; see the file.
@@ -132,14 +136,6 @@ fn the_proxy_keeps_the_target_and_sets_its_marks() {
     assert_eq!(of("content-encoding"), Some("gzip"));
 }
 
-#[test]
-fn arguments_are_split_at_spaces_and_only_double_quotes_group() {
-    assert_eq!(
-        process::split(r#"serve now "a b" 'c d' """#),
-        ["serve", "now", "a b", "'c", "d'", ""]
-    );
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chunked_request_passes_one_mode_and_fails_in_the_other() {
     let package = odd_app(&[("Any", Some("any/{*rest}"))]);
@@ -252,4 +248,152 @@ async fn the_envelope_of_a_request_encodes_twice_and_its_answer_is_bound() {
         404,
         "the constraint"
     );
+}
+
+/// Without a name the host takes short words for base64; a member's body it leaves alone.
+#[test]
+fn a_returned_text_is_guessed_at() {
+    for (text, bytes) in [
+        ("test", &b"\xb5\xeb\x2d"[..]),
+        ("1234", b"\xd7\x6d\xf8"),
+        ("", b""),
+        ("{\"a\":1}", b"{\"a\":1}"),
+        ("hello", b"hello"),
+        ("aGVsbG8=", b"hello"),
+    ] {
+        assert_eq!(guessed(text, false), bytes, "{text}");
+        assert_eq!(guessed(text, true), text.as_bytes(), "{text}");
+    }
+    let returned = |value: Value, name: &str| {
+        let output = Output {
+            name: name.to_owned(),
+            is_binary: false,
+        };
+        let answer = Answer {
+            returned: Some(value),
+            ..Answer::default()
+        };
+        envelope::answer(&answer, Some(&output))
+    };
+    let body = |value: Value| returned(value, "$return").unwrap().body;
+    assert_eq!(body(json!("aGVsbG8=")), b"hello");
+    assert_eq!(body(json!({"body": "aGVsbG8="})), b"aGVsbG8=");
+    assert_eq!(body(json!({"a": 1})), b"{\n  \"a\": 1\n}");
+    // Without a binding for it, a returned object's members are outputs.
+    let res = returned(json!({"res": {"statusCode": 202, "body": "x"}}), "res").unwrap();
+    assert_eq!((res.status, res.body), (202, b"x".to_vec()));
+    assert!(returned(json!({"res": "x"}), "res").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_come_in_base64_and_members_as_binding_data() {
+    let package = odd_app(&[("Show", Some("show"))]);
+    let host = odd_host(&package, Mode::Envelope).await;
+    let show = async |kind: &str, body: &[u8]| {
+        let request = Message::new("POST", "/api/show?code=K")
+            .header("Content-Type", kind)
+            .body(Payload::Sized(body.to_vec()));
+        let seen = host.call(request).await.json();
+        serde_json::from_str::<Value>(seen["body"].as_str().unwrap()).unwrap()
+    };
+    let text = show(
+        "application/json",
+        br#"{"a":1,"b":"x","c":[1],"d":{"e":2}}"#,
+    )
+    .await;
+    assert_eq!(
+        text["Data"]["req"]["Body"],
+        r#"{"a":1,"b":"x","c":[1],"d":{"e":2}}"#
+    );
+    let metadata = &text["Metadata"];
+    assert_eq!(
+        (&metadata["a"], &metadata["b"], &metadata["d"]),
+        (&json!("\"1\""), &json!("\"x\""), &json!({"e": 2}))
+    );
+    assert!(metadata["c"].is_null() && metadata["code"].is_null());
+    for kind in [
+        "application/octet-stream",
+        "multipart/form-data; boundary=b",
+    ] {
+        let bytes = show(kind, b"\xff\x00").await;
+        assert_eq!(bytes["Data"]["req"]["Body"], "/wA=", "{kind}");
+    }
+    let none = show("application/json", b"").await;
+    assert!(none["Data"]["req"].get("Body").is_none());
+}
+
+fn get(target: &str) -> Message {
+    Message::new("GET", target).header("Host", "app.example")
+}
+
+/// The older mode's losses can be switched off, for what a platform before the host makes up for.
+#[tokio::test(flavor = "multi_thread")]
+async fn strict_forwarding_is_a_switch() {
+    let package = odd_app(&[("Any", Some("any/{*rest}"))]);
+    for (strict_forwarding, url) in [(true, "/api/any/x?a=1,2"), (false, "/api/any/x?a=1&a=2")] {
+        let options = HostOptions {
+            mode: Some(Mode::Forwarding),
+            strict_forwarding,
+            ..HostOptions::default()
+        }
+        .setting("PATH", &std::env::var("PATH").unwrap());
+        let host = Host::start(&package.root(), options).await.unwrap();
+        let request = get("/api/any/x?a=1&a=2").header("Expires", "0");
+        let seen = host.call(request).await.json();
+        assert_eq!(seen["url"], url);
+        assert_eq!(
+            seen["rawHeaders"].to_string().contains("Expires"),
+            !strict_forwarding
+        );
+        let chunked = Message::new("POST", "/api/any/x")
+            .header("Host", "app.example")
+            .body(Payload::Chunked(b"x".to_vec()));
+        let status = if strict_forwarding { 500 } else { 200 };
+        assert_eq!(host.call(chunked).await.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_may_have_a_hundred_megabytes() {
+    let package = odd_app(&[("Any", Some("any"))]);
+    let host = odd_host(&package, Mode::Proxying).await;
+    let body = vec![b'x'; 100 * 1024 * 1024 + 1];
+    let request = Message::new("POST", "/api/any").body(Payload::Sized(body));
+    assert_eq!(host.call(request).await.status, 413);
+}
+
+#[test]
+fn lines_on_stderr_have_levels() {
+    for (line, strict, lenient) in [
+        ("a WARNING", "Warning", "Warning"),
+        ("it failed", "Error", "Error"),
+        ("all is well", "Error", "Information"),
+    ] {
+        assert_eq!(stderr_level(line, true), strict, "{line}");
+        assert_eq!(stderr_level(line, false), lenient, "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admins_doors_tell_of_functions_and_their_errors() {
+    let package = odd_app(&[("Any", Some("any")), ("Bad", Some("{"))]);
+    let host = odd_host(&package, Mode::Proxying).await;
+    let ask = async |target: &str| {
+        let request = Message::new("GET", target).header("x-functions-key", &host.keys().master);
+        host.call(request).await
+    };
+    assert_eq!(ask("/admin/host/status").await.json()["state"], "Running");
+    let all = ask("/admin/functions").await.json();
+    assert_eq!(all.as_array().unwrap().len(), 1);
+    assert_eq!(ask("/admin/functions/any").await.json()["name"], "Any");
+    assert!(ask("/admin/functions/any/status").await.json()["errors"].is_null());
+    let bad = ask("/admin/functions/Bad/status").await.json();
+    assert!(
+        bad["errors"][0].as_str().unwrap().contains("unbalanced"),
+        "{bad}"
+    );
+    assert_eq!(ask("/admin/functions/Bad").await.status, 404);
+    assert_eq!(ask("/admin/elsewhere").await.status, 404);
+    let keyless = host.call(Message::new("GET", "/admin/functions")).await;
+    assert_eq!(keyless.status, 401);
 }

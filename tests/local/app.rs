@@ -7,9 +7,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::watch;
-use understudy::local::host::free_port;
 
-use super::stage::PATIENCE;
+use super::stage::{PATIENCE, free_port};
+use crate::program::understudy;
 
 /// `local` or `demo` under way, with everything that its terminal shows.
 pub struct App {
@@ -22,11 +22,10 @@ pub struct App {
 impl App {
     /// Starts the binary with this verb in this folder, on a free port.
     pub fn start(verb: &str, folder: &Path) -> Self {
-        let port = free_port().unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_understudy"))
+        let port = free_port();
+        let mut process = Command::from(understudy())
             .args([verb, "--port", &port.to_string()])
             .current_dir(folder)
-            .env_remove("UNDERSTUDY_CONFIG")
             // What a killed run leaves behind goes with the folder.
             .env("TMPDIR", folder)
             .stdout(Stdio::piped())

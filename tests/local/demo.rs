@@ -6,6 +6,7 @@ use tokio::process::Command;
 
 use super::app::App;
 use super::stage::PATIENCE;
+use crate::program::understudy;
 
 /// Any folder will do, also one without a checkout.
 fn start() -> (App, TempDir) {
@@ -147,7 +148,7 @@ fn children_of(parent: u32) -> Vec<u32> {
 async fn a_taken_port_is_said_with_what_to_do() {
     let taken = understudy::local::host::bind(0).await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output = Command::new(env!("CARGO_BIN_EXE_understudy"))
+    let output = Command::from(understudy())
         .args(["demo", "--port", &port])
         .kill_on_drop(true)
         .output()

@@ -133,7 +133,7 @@ async fn exit_code_0_is_not_restarted() {
 #[tokio::test]
 async fn a_function_that_takes_too_long_has_the_handler_killed_and_replaced() {
     let mut plan = fake(NEVER);
-    plan.host.function_timeout = Duration::from_secs(5);
+    plan.host.function_timeout = Some(Duration::from_secs(5));
     let stage = Stage::set(plan).await;
     let first = stage.json("/api/x").await["pid"].clone();
     assert_eq!(stage.status("/api/hang").await, 500);

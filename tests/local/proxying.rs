@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::Value;
+use understudy::local::function_json::Source;
 use understudy::local::host::bind;
 
-use super::stage::{Stage, fake, header, headers};
+use super::stage::{Stage, fake, header, headers, plan, root, timer_function};
 
 /// A timer that does not come during a test.
 const NEVER: &str = "0 0 0 1 1 *";
@@ -224,6 +225,62 @@ async fn a_timer_can_be_run_out_of_turn() {
         body["Data"]["timer"]["ScheduleStatus"]["Last"],
         "0001-01-01T00:00:00"
     );
+}
+
+#[tokio::test]
+async fn a_failed_run_is_tried_again_where_the_file_asks_for_it() {
+    let policy = serde_json::json!({"strategy": "fixedDelay", "maxRetryCount": 2, "delayInterval": "00:00:01"});
+    let mut flaky = timer_function(NEVER);
+    flaky.name = "Flaky".to_owned();
+    let mut config: Value = serde_json::from_str(&flaky.text).unwrap();
+    config["retry"] = policy;
+    flaky.text = config.to_string();
+    let script = root().join("tests/support/host/odd_handler.mjs");
+    let stage = Stage::set(plan("node", &[script.to_str().unwrap()], vec![flaky])).await;
+    let asked = stage
+        .client
+        .post(stage.url("/admin/functions/Flaky"))
+        .header("Content-Type", "application/json")
+        .body("{}");
+    assert_eq!(asked.send().await.unwrap().status(), 202);
+    stage.ear.hears("ran Flaky", 1).await;
+    let failed = stage.ear.heard();
+    let failed = failed
+        .iter()
+        .filter(|line| line.contains("failed Flaky the handler answered 500"));
+    assert_eq!(failed.count(), 2);
+    // The third attempt says so to the handler.
+    stage.ear.hears(r#"\"RetryCount\":2"#, 1).await;
+}
+
+#[tokio::test]
+async fn what_azure_would_refuse_is_told_at_once() {
+    let mut plan = fake(NEVER);
+    plan.functions.extend([
+        Source::new(
+            "Bad",
+            r#"{"bindings": [{"type": "queueTrigger", "name": "item"}]}"#,
+        ),
+        Source::new(
+            "AAlone",
+            r#"{"bindings": [{"type": "httpTrigger", "name": "req", "route": "alone"}],}"#,
+        ),
+    ]);
+    let stage = Stage::set(plan).await;
+    stage
+        .ear
+        .hears(
+            "failed Bad it is not loaded: The binding type(s) 'queuetrigger' are not registered",
+            1,
+        )
+        .await;
+    stage
+        .ear
+        .hears("failed AAlone without exactly one", 1)
+        .await;
+    // It has the route all the same, and its callers get what they would get in Azure.
+    assert_eq!(stage.status("/api/alone").await, 500);
+    assert_eq!(stage.status("/api/other").await, 200);
 }
 
 #[tokio::test]

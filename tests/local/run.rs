@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use understudy::local::function_json;
-use understudy::local::host::free_port;
 
 use super::app::App;
-use super::stage::{PATIENCE, root};
+use super::stage::{PATIENCE, free_port, root};
+use crate::program::understudy;
 
 /// A folder as in a checkout: `host.json` and the functions.
 fn checkout() -> TempDir {
@@ -90,6 +90,22 @@ async fn a_first_group_is_watched_by_the_configured_schedule() {
 }
 
 #[tokio::test]
+async fn a_package_runs_as_it_lies_there() {
+    let folder = tempfile::tempdir().unwrap();
+    configuration(folder.path()).await;
+    let mut package = Command::from(understudy());
+    package.arg("package").current_dir(folder.path());
+    let packaged = package.output().await.unwrap();
+    assert!(packaged.status.success(), "{packaged:?}");
+    let app = App::start("local", &folder.path().join("dist"));
+    let group = app
+        .until("groups/first", |group| group["active"] == "westeurope")
+        .await;
+    assert_eq!(group["generation"], 0, "{group}");
+    app.shows("/api/groups/{group}/active").await;
+}
+
+#[tokio::test]
 async fn a_bad_configuration_is_told_and_the_app_stays_up() {
     let folder = checkout();
     std::fs::write(
@@ -113,10 +129,9 @@ async fn a_bad_configuration_is_told_and_the_app_stays_up() {
 async fn local_says_what_is_missing_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let local = || {
-        Command::new(env!("CARGO_BIN_EXE_understudy"))
-            .args(["local", "--port", &free_port().unwrap().to_string()])
+        Command::from(understudy())
+            .args(["local", "--port", &free_port().to_string()])
             .current_dir(folder.path())
-            .env_remove("UNDERSTUDY_CONFIG")
             .kill_on_drop(true)
             .output()
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use understudy::local::function_json::Source;
 use understudy::local::host::{Host, Plan, bind};
-use understudy::local::host_json::{HostJson, HttpMode};
+use understudy::local::host_json::{HostJson, read};
 use understudy::local::voice::Voice;
 
 /// How long a test waits for what must come; only a test that fails waits that long.
@@ -61,39 +61,51 @@ pub fn root() -> PathBuf {
 }
 
 fn http_function(name: &str, route: &str) -> Source {
-    Source {
-        name: name.to_owned(),
-        text: format!(
-            r#"{{"bindings":[{{"type":"httpTrigger","direction":"in","name":"req","route":"{route}"}},
-                {{"type":"http","direction":"out","name":"res"}}]}}"#
-        ),
-    }
+    let bindings = serde_json::json!([
+        {"type": "httpTrigger", "direction": "in", "name": "req", "route": route},
+        {"type": "http", "direction": "out", "name": "res"},
+    ]);
+    Source::new(name, &serde_json::json!({"bindings": bindings}).to_string())
 }
 
 pub fn timer_function(schedule: &str) -> Source {
-    Source {
-        name: "Beat".to_owned(),
-        text: format!(
-            r#"{{"bindings":[{{"type":"timerTrigger","direction":"in","name":"timer","schedule":"{schedule}"}}]}}"#
-        ),
-    }
+    let bindings = serde_json::json!([
+        {"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": schedule},
+    ]);
+    Source::new(
+        "Beat",
+        &serde_json::json!({"bindings": bindings}).to_string(),
+    )
+}
+
+/// A `host.json` with these arguments for the handler, read.
+pub fn host_json(arguments: &[&str]) -> HostJson {
+    let quoted: Vec<String> = arguments
+        .iter()
+        .map(|argument| format!("\"{argument}\""))
+        .collect();
+    let text = serde_json::json!({
+        "version": "2.0",
+        "customHandler": {
+            "description": {"defaultExecutablePath": "handler", "arguments": quoted},
+            "enableProxyingHttpRequest": true,
+        },
+    });
+    let mut host = read(&text.to_string(), &BTreeMap::new()).unwrap();
+    host.function_timeout = Some(PATIENCE);
+    host.initialization_timeout = PATIENCE;
+    host
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    host_json(&[]).handler_port().unwrap()
 }
 
 /// A plan with a program in the place of the handler.
 pub fn plan(program: &str, arguments: &[&str], functions: Vec<Source>) -> Plan {
     Plan {
-        host: HostJson {
-            executable: "handler".to_owned(),
-            arguments: arguments
-                .iter()
-                .map(|argument| (*argument).to_owned())
-                .collect(),
-            http_mode: HttpMode::Proxying,
-            route_prefix: "api".to_owned(),
-            function_timeout: PATIENCE,
-            initialization_timeout: PATIENCE,
-            allowed: None,
-        },
+        host: host_json(arguments),
         functions,
         program: PathBuf::from(program),
         directory: root(),

@@ -1,16 +1,20 @@
-//! The JSON envelope: what the host writes for a timer and for a request, and what it makes of the answer.
+//! The JSON envelope, as far as it is the stand-in's own: odd forms of a timer's past, requests, and what outputs become.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use understudy::local::envelope::{Answer, Attempt, Firing, NEVER, Sys};
+use understudy::local::function_json::{HttpTrigger, Output, Timer};
+use understudy::local::monitor::Status;
 use uuid::Uuid;
 
-use super::function_json::{Http, Timer};
-use super::wire::{Message, Reply, find};
+use super::wire::{Message, Payload, Reply, find};
 
 /// What the host tells of a timer's past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Past {
     /// `ScheduleStatus` is null: the schedule is not monitored.
     #[default]
@@ -23,56 +27,70 @@ pub enum Past {
     Ran,
     /// A firing was missed.
     Late,
+    /// What a listener knows of it, and whether a firing was missed.
+    Known(Status, bool),
 }
 
 /// The body for a timer.
-pub fn timer(function: &str, timer: &Timer, past: Past, now: Timestamp) -> Value {
-    let at = |seconds: i64, digits: &str| {
-        let at = now + jiff::SignedDuration::from_secs(seconds);
-        format!("{}{digits}+00:00", at.strftime("%Y-%m-%dT%H:%M:%S"))
+pub fn timer(
+    function: &str,
+    timer: &Timer,
+    past: &Past,
+    attempt: Option<Attempt>,
+    now: Timestamp,
+) -> String {
+    let second = now.as_second();
+    let at = |seconds: i64, nanoseconds: i32| {
+        Timestamp::new(second, nanoseconds).expect("a time of today")
+            + SignedDuration::from_secs(seconds)
     };
-    let status =
-        |last: &str, next: String| json!({"Last": last, "Next": next, "LastUpdated": last});
+    let status = |last: Option<Timestamp>, next| {
+        Some(Status {
+            last,
+            next,
+            updated: last,
+        })
+    };
     let status = match past {
-        Past::Unmonitored => Value::Null,
-        Past::Never => status("0001-01-01T00:00:00", at(0, "")),
-        Past::NeverWithOffset => status("0001-01-01T00:00:00+00:00", at(0, "")),
-        Past::Ran => status(&at(-60, ".0096035"), at(0, "")),
-        Past::Late => status(&at(-600, ".1234567"), at(-540, ".5")),
+        Past::Unmonitored => None,
+        Past::Never | Past::NeverWithOffset => status(None, at(0, 0)),
+        Past::Ran => status(Some(at(-60, 9_603_500)), at(0, 0)),
+        Past::Late => status(Some(at(-600, 123_456_700)), at(-540, 500_000_000)),
+        Past::Known(status, _) => Some(status.clone()),
     };
-    json!({
-        "Data": {timer.binding.as_str(): {
-            "Schedule": {"AdjustForDST": true},
-            "ScheduleStatus": status,
-            "IsPastDue": past == Past::Late,
-        }},
-        "Metadata": {"sys": sys(function, now)},
-    })
-}
-
-fn sys(function: &str, now: Timestamp) -> Value {
-    json!({
-        "MethodName": function,
-        "UtcNow": format!("{}.{:07}Z", now.strftime("%Y-%m-%dT%H:%M:%S"), now.subsec_nanosecond() / 100),
-        "RandGuid": Uuid::new_v4().to_string(),
-    })
+    let body = Firing {
+        function,
+        binding: &timer.binding,
+        adjust_for_dst: !timer.schedule.is_interval(),
+        status,
+        attempt,
+        past_due: matches!(past, Past::Late | Past::Known(_, true)),
+        now,
+        guid: Uuid::new_v4(),
+    }
+    .body()
+    .expect("it can be written");
+    match past {
+        Past::NeverWithOffset => body.replace(NEVER, &format!("{NEVER}+00:00")),
+        _ => body,
+    }
 }
 
 /// The body for a request in the default mode.
 pub fn request(
     function: &str,
-    http: &Http,
+    http: &HttpTrigger,
     request: &Message,
     parameters: &BTreeMap<String, String>,
     now: Timestamp,
-) -> Value {
+) -> String {
     let query: BTreeMap<String, String> = joined(request);
     let mut many: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, value) in &request.headers {
         many.entry(name).or_default().push(value);
     }
     let length = request.body.bytes().len().to_string();
-    let is_sized = matches!(request.body, super::wire::Payload::Sized(_));
+    let is_sized = matches!(request.body, Payload::Sized(_));
     if is_sized {
         many.insert("Content-Length", vec![&length]);
     }
@@ -89,11 +107,13 @@ pub fn request(
         "Params": parameters,
         "Identities": [],
     });
+    let mut metadata = Map::new();
     // A chunked body is lost.
     if is_sized && !request.body.bytes().is_empty() {
-        seen["Body"] = json!(String::from_utf8_lossy(request.body.bytes()));
+        let (body, members) = body_of(request);
+        seen["Body"] = body;
+        metadata.extend(members);
     }
-    let mut metadata = Map::new();
     for (name, value) in query
         .iter()
         .chain(parameters)
@@ -103,8 +123,36 @@ pub fn request(
     }
     metadata.insert("Query".to_owned(), json!(query));
     metadata.insert("Headers".to_owned(), json!(single));
-    metadata.insert("sys".to_owned(), sys(function, now));
-    json!({"Data": {http.binding.as_str(): seen}, "Metadata": metadata})
+    metadata.insert(
+        "sys".to_owned(),
+        json!(Sys::new(function, now, Uuid::new_v4())),
+    );
+    json!({"Data": {http.binding.as_str(): seen}, "Metadata": metadata}).to_string()
+}
+
+/// A body as the envelope holds it: as text, or in base64 for what is called bytes; and what binding data it gives.
+fn body_of(request: &Message) -> (Value, Map<String, Value>) {
+    let kind = find(&request.headers, "content-type")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let bytes = request.body.bytes();
+    if kind.starts_with("application/octet-stream") || kind.starts_with("multipart/") {
+        return (json!(STANDARD.encode(bytes)), Map::new());
+    }
+    let members = match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    let members = members
+        .into_iter()
+        .filter(|(_, value)| !value.is_array() && !value.is_null())
+        .map(|(name, value)| match value {
+            Value::Object(_) => (name, value),
+            Value::String(text) => (name, twice(&text)),
+            other => (name, twice(&other.to_string())),
+        })
+        .collect();
+    (json!(String::from_utf8_lossy(bytes)), members)
 }
 
 /// A text is encoded as JSON, and that text again.
@@ -127,146 +175,91 @@ fn joined(request: &Message) -> BTreeMap<String, String> {
     pairs
 }
 
-/// What the host makes of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// The run succeeded.
-    Done {
-        /// `Logs`.
-        logs: Vec<String>,
-        /// `Outputs`.
-        outputs: Map<String, Value>,
-    },
-    /// The run failed.
-    Failed(String),
-    /// The result never comes: the host waits for `functionTimeout`.
-    Hangs,
-}
-
-/// Reads an answer as the host does.
-pub fn outcome(reply: &Reply) -> Outcome {
-    if !(200..300).contains(&reply.status) {
-        return Outcome::Failed(format!(
-            "Response status code does not indicate success: {}",
-            reply.status
-        ));
-    }
-    let is_null = reply.body.trim_ascii() == b"null";
-    if reply.body.is_empty() || is_null {
-        return Outcome::Hangs;
-    }
-    let kind = reply
-        .header("content-type")
-        .unwrap_or("application/octet-stream");
-    let kind = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if !["application/json", "text/json"].contains(&kind.as_str()) {
-        return Outcome::Failed(format!(
-            "No MediaTypeFormatter is available to read an object of type 'HttpScriptInvocationResult' from content with media type '{kind}'."
-        ));
-    }
-    let invalid = |why: &str| Outcome::Failed(format!("Invalid HttpResponseMessage: {why}"));
-    let members = match serde_json::from_slice::<Value>(&reply.body) {
-        Ok(Value::Object(members)) => members,
-        Ok(_) => return invalid("not an object"),
-        Err(error) => return invalid(&error.to_string()),
-    };
-    let member = |name: &str| {
-        members
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-            .filter(|value| !value.is_null())
-    };
-    let logs = match member("Logs") {
-        None => Some(Vec::new()),
-        Some(Value::Array(lines)) => lines.iter().map(log_line).collect(),
-        Some(_) => None,
-    };
-    let outputs = match member("Outputs") {
-        None => Some(Map::new()),
-        Some(Value::Object(outputs)) => Some(outputs.clone()),
-        Some(_) => None,
-    };
-    match (logs, outputs) {
-        (Some(logs), Some(outputs)) => Outcome::Done { logs, outputs },
-        (None, _) => invalid("Logs is no list of texts"),
-        (_, None) => invalid("Outputs is no object"),
+/// The host's guess at a text that is bound to anything but `http` under a name: what .NET takes for base64 is decoded,
+/// short words among it. A binding of binary data is left alone.
+pub fn guessed(text: &str, is_binary: bool) -> Vec<u8> {
+    let kept: String = text.split([' ', '\t', '\r', '\n']).collect();
+    match STANDARD.decode(kept) {
+        Ok(bytes) if !is_binary => bytes,
+        _ => text.as_bytes().to_vec(),
     }
 }
 
-fn log_line(line: &Value) -> Option<String> {
-    match line {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(line.to_string()),
-        _ => None,
-    }
-}
-
-/// The answer that the caller gets for the `http` output of this name.
-pub fn answer(outputs: &Map<String, Value>, binding: Option<&str>) -> Result<Reply, String> {
-    let plain = |status, body: &str| Reply {
+/// The answer that the caller gets, by the function's `http` output.
+pub fn answer(answer: &Answer, output: Option<&Output>) -> Result<Reply, String> {
+    let plain = |status, body: &[u8]| Reply {
         status,
         headers: Vec::new(),
-        body: body.as_bytes().to_vec(),
+        body: body.to_vec(),
     };
-    let Some(binding) = binding else {
-        return Ok(plain(204, ""));
+    let Some(output) = output else {
+        return Ok(plain(204, b""));
     };
-    let value = match outputs.get(binding) {
-        None if outputs.is_empty() => return Ok(plain(204, "")),
-        None => return Ok(plain(200, "{}")),
-        Some(Value::Object(members)) => members,
+    if output.name == "$return" {
+        return Ok(match &answer.returned {
+            None => plain(204, b""),
+            Some(Value::String(text)) => plain(200, &guessed(text, output.is_binary)),
+            // Without a body the object itself is the body.
+            Some(Value::Object(members)) if member(members, "body").is_some() => reply(members),
+            Some(other) => plain(200, format!("{other:#}").as_bytes()),
+        });
+    }
+    // A returned object's members are outputs as well.
+    let mut outputs = answer.outputs.clone();
+    if let Some(Value::Object(returned)) = &answer.returned {
+        outputs.extend(returned.clone());
+    }
+    match outputs.get(&output.name) {
+        None if outputs.is_empty() => Ok(plain(204, b"")),
+        None => Ok(plain(200, b"{}")),
+        Some(Value::Object(members)) => Ok(reply(members)),
         Some(_) => {
-            return Err(
-                "Failed while trying to Deserialize to httpOutputBindingResponse".to_owned(),
-            );
+            Err("Failed while trying to Deserialize to httpOutputBindingResponse".to_owned())
         }
-    };
-    let member = |name: &str| {
-        value
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    };
-    let status =
-        member("statusCode")
-            .or_else(|| member("status"))
-            .and_then(|status| match status {
-                Value::String(text) => text.parse().ok(),
-                other => other.as_u64().and_then(|number| u16::try_from(number).ok()),
-            });
-    let mut headers: Vec<(String, String)> = Vec::new();
-    for (name, value) in member("headers")
+    }
+}
+
+fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    members
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+fn reply(members: &Map<String, Value>) -> Reply {
+    let status = member(members, "statusCode")
+        .or_else(|| member(members, "status"))
+        .and_then(|status| match status {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64().and_then(|number| u16::try_from(number).ok()),
+        });
+    let mut headers: Vec<(String, String)> = member(members, "headers")
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-    {
-        headers.push((
-            name.clone(),
-            value
-                .as_str()
-                .map_or_else(|| format!("{value:#}"), str::to_owned),
-        ));
-    }
+        .map(|(name, value)| (name.clone(), indented(value)))
+        .collect();
     if find(&headers, "content-type").is_none() {
         headers.push((
             "Content-Type".to_owned(),
             "text/plain; charset=utf-8".to_owned(),
         ));
     }
-    let body = match member("body") {
+    let body = match member(members, "body") {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => format!("{other:#}"),
+        Some(body) => indented(body),
     };
-    Ok(Reply {
+    Reply {
         status: status.unwrap_or(200),
         headers,
         body: body.into_bytes(),
-    })
+    }
+}
+
+/// A text as it is; anything else as indented JSON.
+fn indented(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => format!("{other:#}"),
+    }
 }

@@ -1,22 +1,32 @@
 //! What the host does with a request and with a timer: which function, who may, how it is called, for how long.
 
 use std::collections::BTreeMap;
+use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
+use understudy::local::envelope::{Outcome, read_answer};
+use understudy::local::function_json::{Function, HttpTrigger, Level, Loaded, Trigger};
+use understudy::local::host_json::{HostJson, HttpMode};
+use understudy::local::proxy::HOST_VERSION;
 use uuid::Uuid;
 
-use super::envelope::{self, Outcome, Past};
-use super::function_json::{Function, Http, Level, Loaded, Timer, Trigger};
-use super::host_json::{HostJson, Mode};
+use super::clock::Clocks;
+use super::envelope;
 use super::process::Handler;
 use super::wire::{self, Message, Payload, Reply, find};
-use super::{HostOptions, Run, Split, front, pass};
+use super::{HostOptions, Split, front, pass};
 
 /// Redirects that the default mode follows.
 const REDIRECTS: usize = 50;
+
+/// The largest body that gets in.
+const BODY_LIMIT: usize = 100 * 1024 * 1024;
+
+/// Before these, in milliseconds, the proxy tries again to reach a handler that refuses the connection.
+const PROXY_PAUSES: [u64; 10] = [50, 100, 200, 250, 250, 250, 250, 250, 250, 250];
 
 /// A host's parts, shared with those who serve and those who fire.
 pub struct Inner {
@@ -26,8 +36,7 @@ pub struct Inner {
     pub(super) options: HostOptions,
     /// By group: a timer's name, or `http`.
     pub(super) handlers: BTreeMap<String, Handler>,
-    /// One run of a timer at a time.
-    pub(super) turns: BTreeMap<String, tokio::sync::Mutex<()>>,
+    pub(super) clocks: Clocks,
 }
 
 /// The group of the HTTP functions, and of all where they are together.
@@ -41,24 +50,6 @@ pub fn group(function: &Function, split: Split) -> String {
     }
 }
 
-/// Fires a timer by its schedule.
-pub async fn tick(inner: Arc<Inner>, function: String, timer: Timer) {
-    let mut begun = Timestamp::now();
-    // Counted from the start of the last run: one that is due when it ends fires at once, others are skipped.
-    while let Some(due) = timer.schedule.next_after(begun) {
-        let wait = Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
-        tokio::time::sleep(wait).await;
-        begun = Timestamp::now();
-        let past = if timer.monitored {
-            Past::Ran
-        } else {
-            Past::Unmonitored
-        };
-        // Failures are logged, and the schedule goes on.
-        let _ = inner.fire(&function, past).await;
-    }
-}
-
 impl front::Serve for Inner {
     async fn serve(&self, request: Message) -> Reply {
         self.route(front::entered(request)).await
@@ -68,11 +59,7 @@ impl front::Serve for Inner {
 impl Inner {
     /// The process that runs this function.
     pub fn handler(&self, function: &str) -> Option<&Handler> {
-        let function = self
-            .loaded
-            .functions
-            .iter()
-            .find(|known| known.name == function)?;
+        let function = self.function(function)?;
         self.handlers.get(&group(function, self.options.split))
     }
 
@@ -80,30 +67,34 @@ impl Inner {
         if let Some(rest) = request.path().to_ascii_lowercase().strip_prefix("/admin/") {
             return self.admin(&request, rest).await;
         }
-        let found = self
-            .loaded
-            .functions
-            .iter()
-            .find_map(|function| match &function.trigger {
-                Trigger::Http(http) => {
-                    let is_method = http.methods.is_empty()
-                        || http.methods.contains(&request.method.to_ascii_uppercase());
-                    let parameters = http
-                        .template
-                        .matches(request.path())
-                        .filter(|_| is_method)?;
-                    Some((function, http, parameters))
-                }
-                Trigger::Timer(_) => None,
-            });
-        let Some((function, http, parameters)) = found else {
+        let Some(found) = self.loaded.routes.find(&request.method, request.path()) else {
             return plain(if request.path() == "/" { 200 } else { 404 });
         };
-        if !self.may(&request, &function.name, http.level) {
+        let Some(http) = self.http(found.function) else {
+            return plain(404);
+        };
+        if !self.may(&request, found.function, http.level) {
             return plain(401);
         }
-        self.invoke(&request, &function.name, http, &parameters)
+        if request.body.bytes().len() > BODY_LIMIT {
+            return plain(413);
+        }
+        self.invoke(&request, found.function, http, &found.parameters)
             .await
+    }
+
+    fn function(&self, name: &str) -> Option<&Function> {
+        self.loaded
+            .functions
+            .iter()
+            .find(|known| known.name.eq_ignore_ascii_case(name))
+    }
+
+    fn http(&self, name: &str) -> Option<&HttpTrigger> {
+        match &self.function(name)?.trigger {
+            Trigger::Http(http) => Some(http),
+            Trigger::Timer(_) => None,
+        }
     }
 
     fn may(&self, request: &Message, function: &str, level: Level) -> bool {
@@ -135,7 +126,7 @@ impl Inner {
         &self,
         request: &Message,
         function: &str,
-        http: &Http,
+        http: &HttpTrigger,
         parameters: &BTreeMap<String, String>,
     ) -> Reply {
         let Some(handler) = self.handler(function) else {
@@ -145,30 +136,35 @@ impl Inner {
             return plain(503);
         }
         let id = Uuid::new_v4();
-        let passed = match http.mode {
-            Mode::Envelope => {
+        let mode = match http.is_pure {
+            true => self.json.http_mode,
+            false => HttpMode::Envelope,
+        };
+        let passed = match mode {
+            HttpMode::Envelope => {
                 let body = envelope::request(function, http, request, parameters, Timestamp::now());
-                return match self
-                    .in_time(handler, self.enveloped(handler, function, &body))
-                    .await
-                {
-                    Ok(Outcome::Done { outputs, .. }) => {
-                        envelope::answer(&outputs, http.output.as_deref())
-                            .unwrap_or_else(|_| plain(500))
-                    }
+                let call = self.enveloped(handler, function, id, &body);
+                return match self.in_time(handler, call).await {
+                    Ok(Outcome::Done(answer)) => envelope::answer(&answer, http.output.as_ref())
+                        .unwrap_or_else(|_| plain(500)),
                     Ok(Outcome::Failed(_) | Outcome::Hangs) | Err(_) => plain(500),
                 };
             }
-            Mode::Forwarding => match pass::forwarded(request, id) {
-                Ok(message) => message,
-                Err(_) => return plain(500),
-            },
-            Mode::Proxying => pass::proxied(request, handler.port, id),
+            HttpMode::Forwarding if self.options.strict_forwarding => {
+                match pass::forwarded(request, id) {
+                    Ok(message) => message,
+                    Err(_) => return plain(500),
+                }
+            }
+            HttpMode::Forwarding => pass::copied(request, id),
+            HttpMode::Proxying => pass::proxied(request, handler.port, id),
         };
         let sending = async {
-            wire::send(handler.port, &passed)
-                .await
-                .map_err(|error| error.to_string())
+            let sent = match mode {
+                HttpMode::Proxying => reached(handler.port, &passed).await,
+                _ => wire::send(handler.port, &passed).await,
+            };
+            sent.map_err(|error| error.to_string())
         };
         self.in_time(handler, sending)
             .await
@@ -176,7 +172,7 @@ impl Inner {
     }
 
     /// Waits no longer than `functionTimeout`; then the process is killed, with all else that it was doing.
-    async fn in_time<T>(
+    pub(super) async fn in_time<T>(
         &self,
         handler: &Handler,
         work: impl Future<Output = Result<T, String>>,
@@ -194,23 +190,21 @@ impl Inner {
     }
 
     /// Calls the handler with an envelope. A result that never comes is waited for.
-    async fn enveloped(
+    pub(super) async fn enveloped(
         &self,
         handler: &Handler,
         function: &str,
-        body: &serde_json::Value,
+        invocation: Uuid,
+        body: &str,
     ) -> Result<Outcome, String> {
-        let bytes = body.to_string().into_bytes();
+        let bytes = body.as_bytes().to_vec();
         let mut message = Message::new("POST", &format!("/{function}"))
             .header("Host", &format!("127.0.0.1:{}", handler.port))
-            .header("X-Azure-Functions-HostVersion", pass::VERSION)
-            .header(
-                "X-Azure-Functions-InvocationId",
-                &Uuid::new_v4().to_string(),
-            )
+            .header("X-Azure-Functions-HostVersion", HOST_VERSION)
+            .header("X-Azure-Functions-InvocationId", &invocation.to_string())
             .header(
                 "User-Agent",
-                &format!("Azure-Functions-Host/{}", pass::VERSION),
+                &format!("Azure-Functions-Host/{}", HOST_VERSION),
             )
             .header("Content-Type", "application/json; charset=utf-8")
             .body(if self.options.chunked {
@@ -233,37 +227,13 @@ impl Inner {
                 }
                 continue;
             }
-            return match envelope::outcome(&reply) {
+            let kind = reply.header("content-type");
+            return match read_answer(reply.status, kind, &reply.body) {
                 Outcome::Hangs => std::future::pending().await,
                 outcome => Ok(outcome),
             };
         }
         Err("too many redirects".to_owned())
-    }
-
-    /// Fires a timer.
-    pub async fn fire(&self, function: &str, past: Past) -> Run {
-        let timer = self
-            .loaded
-            .functions
-            .iter()
-            .find_map(|known| match &known.trigger {
-                Trigger::Timer(timer) if known.name == function => Some(timer),
-                _ => None,
-            });
-        let timer = timer.ok_or_else(|| format!("no timer {function}"))?;
-        let _turn = self.turns[function].lock().await;
-        let handler = self.handler(function).ok_or("no handler")?;
-        handler.ready().await?;
-        let body = envelope::timer(function, timer, past, Timestamp::now());
-        match self
-            .in_time(handler, self.enveloped(handler, function, &body))
-            .await?
-        {
-            Outcome::Done { logs, .. } => Ok(logs),
-            Outcome::Failed(why) => Err(why),
-            Outcome::Hangs => Err("it hangs".to_owned()),
-        }
     }
 
     /// The host's own doors, with the master key.
@@ -274,13 +244,41 @@ impl Inner {
         if !self.may(request, "", Level::Admin) {
             return plain(401);
         }
-        let name = rest.strip_prefix("functions/").unwrap_or_default();
-        let found = self
+        let parts: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", ["host", "status"]) => told(&json!({
+                "id": "app",
+                "state": "Running",
+                "version": HOST_VERSION,
+            })),
+            ("GET", ["functions"]) => {
+                let all: Vec<Value> = self.loaded.functions.iter().map(about).collect();
+                told(&json!(all))
+            }
+            ("GET", ["functions", name]) => self
+                .function(name)
+                .map_or_else(|| plain(404), |function| told(&about(function))),
+            ("GET", ["functions", name, "status"]) => self.status_of(name),
+            ("POST", ["functions", name]) => self.run_by_hand(request, name).await,
+            _ => plain(404),
+        }
+    }
+
+    fn status_of(&self, name: &str) -> Reply {
+        let error = self
             .loaded
-            .functions
+            .errors
             .iter()
-            .find(|function| function.name.eq_ignore_ascii_case(name));
-        let Some(function) = found.filter(|_| request.method == "POST") else {
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        match (self.function(name), error) {
+            (_, Some((_, why))) => told(&json!({"errors": [why]})),
+            (Some(_), None) => told(&json!({"errors": null})),
+            (None, None) => plain(404),
+        }
+    }
+
+    async fn run_by_hand(&self, request: &Message, name: &str) -> Reply {
+        let Some(function) = self.function(name) else {
             return plain(404);
         };
         let kind = find(&request.headers, "content-type").unwrap_or_default();
@@ -291,8 +289,33 @@ impl Inner {
             return plain(400);
         }
         // In the real host it runs on in the background; here it is over when the answer is read.
-        let _ = self.fire(&function.name, Past::Unmonitored).await;
+        let _ = self.fire_beside(&function.name).await;
         plain(202)
+    }
+}
+
+/// Sends what the proxy sends, again while the connection is refused.
+async fn reached(port: u16, message: &Message) -> Result<Reply, Error> {
+    let mut pauses = PROXY_PAUSES.iter();
+    loop {
+        match (wire::send(port, message).await, pauses.next()) {
+            (Err(error), Some(pause)) if error.kind() == ErrorKind::ConnectionRefused => {
+                tokio::time::sleep(Duration::from_millis(*pause)).await;
+            }
+            (sent, _) => return sent,
+        }
+    }
+}
+
+fn about(function: &Function) -> Value {
+    json!({"name": function.name, "isDisabled": false, "language": "Custom"})
+}
+
+fn told(value: &Value) -> Reply {
+    Reply {
+        status: 200,
+        headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+        body: value.to_string().into_bytes(),
     }
 }
 

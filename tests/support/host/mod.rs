@@ -1,39 +1,41 @@
 //! A strict stand-in for the Functions host, to be trusted with a packaged folder: it reads what the host reads,
 //! refuses what the host refuses, and calls the handler as the host calls it, the nasty ways included.
 //!
+//! What it reads, and what it makes of an answer, are the parts of `understudy::local`, which have tests of their own.
+//!
 //! | looking for | file |
 //! | --- | --- |
-//! | `host.json`, and what stops the host | `host_json` |
-//! | `function.json`, and what stops a function | `function_json` |
-//! | which function a request reaches | `route`, and `inner` |
+//! | `host.json`, `function.json`, routes, schedules, command lines | `src/local` |
+//! | which function a request reaches, who may, the admin's doors | `inner` |
+//! | timers: their stored past, retries | `clock` |
 //! | the platform's front end, and a port to call | `front` |
 //! | the handler's process | `process` |
-//! | the two ways of passing a request on | `pass` |
-//! | the envelope | `envelope` |
+//! | the ways of passing a request on | `pass` |
+//! | the envelope's odd forms, requests in it, and what outputs become | `envelope` |
 //! | bytes on the wire | `wire` |
 
+pub mod clock;
 pub mod envelope;
 pub mod front;
-pub mod function_json;
-pub mod host_json;
 mod inner;
 pub mod pass;
 pub mod process;
-pub mod route;
 pub mod wire;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::path::Path;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use understudy::local::function_json::{self, Settings, Trigger};
+use understudy::local::host_json;
+pub use understudy::local::host_json::HttpMode as Mode;
 use uuid::Uuid;
 
+use clock::{Clocks, Ran};
 use envelope::Past;
-use function_json::Trigger;
-use host_json::{Mode, Settings};
-use inner::{Inner, group, tick};
+use inner::{Inner, group};
 use process::{Handler, Launch, Line, State};
 use wire::{Message, Payload, Reply};
 
@@ -82,8 +84,13 @@ pub struct HostOptions {
     pub function_timeout: Option<Duration>,
     /// Whether envelopes go out in chunks, as in Azure; else with a length, as under the developer's tools.
     pub chunked: bool,
+    /// Whether the older mode loses what it loses in the field; else the platform before the host has made up for it.
+    pub strict_forwarding: bool,
     /// Whether timers fire by their schedule; else only on demand.
     pub clock: bool,
+    /// The folder where the status of monitored timers is kept, as in the app's storage; none is an app without storage,
+    /// in which their listeners do not start.
+    pub statuses: Option<PathBuf>,
     /// The app's keys.
     pub keys: Keys,
 }
@@ -96,7 +103,9 @@ impl Default for HostOptions {
             split: Split::Together,
             function_timeout: None,
             chunked: true,
+            strict_forwarding: true,
             clock: false,
+            statuses: None,
             keys: Keys::default(),
         }
     }
@@ -158,6 +167,7 @@ pub type Run = Result<Vec<String>, String>;
 pub struct Host {
     inner: Arc<Inner>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    silent: BTreeMap<String, String>,
 }
 
 impl Host {
@@ -171,42 +181,59 @@ impl Host {
         let text = std::fs::read_to_string(root.join("host.json"))
             .map_err(|error| format!("host.json: {error}"))?;
         let json = host_json::read(&text, &settings)?;
-        let loaded = function_json::load(&root, &json, &settings)?;
+        let sources = function_json::find_in(&root)?;
+        let loaded = function_json::load(&sources, &json, &settings)?;
         let mut handlers = BTreeMap::new();
         for function in &loaded.functions {
-            handlers
-                .entry(group(function, options.split))
-                .or_insert_with(|| {
-                    let port = json.port.unwrap_or_else(free_port);
-                    Handler::start(Launch::new(&root, &json, &settings, port))
-                });
+            if let Entry::Vacant(place) = handlers.entry(group(function, options.split)) {
+                let launch = Launch {
+                    root: root.clone(),
+                    port: json.handler_port()?,
+                    host: json.clone(),
+                    settings: settings.clone(),
+                };
+                place.insert(Handler::start(launch));
+            }
         }
-        let turns = loaded
-            .functions
-            .iter()
-            .map(|function| (function.name.clone(), tokio::sync::Mutex::default()))
-            .collect();
+        let clocks = Clocks::new(&loaded.functions, options.statuses.clone());
         let inner = Arc::new(Inner {
             root,
             json,
             loaded,
             options,
             handlers,
-            turns,
+            clocks,
         });
-        let mut tasks = Vec::new();
-        if inner.options.clock {
-            for function in &inner.loaded.functions {
-                if let Trigger::Timer(timer) = &function.trigger {
-                    tasks.push(tokio::spawn(tick(
-                        Arc::clone(&inner),
-                        function.name.clone(),
-                        timer.clone(),
-                    )));
-                }
-            }
+        let mut host = Self {
+            inner,
+            tasks: Vec::new(),
+            silent: BTreeMap::new(),
+        };
+        if host.inner.options.clock {
+            host.listen_to_clocks();
         }
-        Ok(Self { inner, tasks })
+        Ok(host)
+    }
+
+    fn listen_to_clocks(&mut self) {
+        for function in &self.inner.loaded.functions {
+            let Trigger::Timer(timer) = &function.trigger else {
+                continue;
+            };
+            let folder = self.inner.options.statuses.as_ref();
+            if let Some(why) = clock::refused(timer, folder) {
+                self.silent.insert(function.name.clone(), why);
+                continue;
+            }
+            let inner = Arc::clone(&self.inner);
+            let listening = clock::listen(inner, function.clone(), timer.clone());
+            self.tasks.push(tokio::spawn(listening));
+        }
+    }
+
+    /// Why the listeners of timers did not start, by function.
+    pub fn silent(&self) -> &BTreeMap<String, String> {
+        &self.silent
     }
 
     /// The functions that are loaded, in the order in which their routes are tried.
@@ -274,7 +301,12 @@ impl Host {
 
     /// Fires a timer with this past.
     pub async fn fire_with(&self, function: &str, past: Past) -> Run {
-        self.inner.fire(function, past).await
+        self.inner.fire(function, &past).await
+    }
+
+    /// Waits until timers' functions were called so often, and gives all those calls.
+    pub async fn ran(&self, times: usize) -> Vec<Ran> {
+        self.inner.clocks.ran(times).await
     }
 
     /// Kills the process that runs this function, as a crash does; it is restarted unless that was once too often.
@@ -340,12 +372,4 @@ impl Drop for Host {
     fn drop(&mut self) {
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
     }
-}
-
-/// Bound and let go, as the host does: it is not reserved.
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
 }

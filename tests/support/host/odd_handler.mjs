@@ -12,7 +12,13 @@ const plain = (response, status, headers, body) => {
 };
 const good = { Outputs: {}, Logs: ["good", 1, true], ReturnValue: null };
 
+let calls = 0;
+
 const odd = {
+  "/Echo": (response, body, id) => json(response, { Logs: [body, id] }),
+  "/Flaky": (response, body, id) => json(response, { Logs: [body, id] }, ++calls % 3 === 0 ? 200 : 500),
+  "/Slow": (response) => setTimeout(() => json(response, good), 2500),
+
   "/Good": (response) => json(response, good),
   "/Lower": (response) => json(response, { outputs: {}, LOGS: ["lower"] }),
   "/Bare": (response) => json(response, {}),
@@ -36,7 +42,7 @@ createServer((request, response) => {
     const body = Buffer.concat(chunks).toString("utf8");
     const { method, url, rawHeaders } = request;
     if (url === "/") return json(response, {});
-    if (odd[url] && method !== "HEAD") return odd[url](response);
+    if (odd[url] && method !== "HEAD") return odd[url](response, body, request.headers["x-azure-functions-invocationid"]);
     const seen = { method, url, rawHeaders, body, environment: process.env, cwd: process.cwd(), arguments: process.argv.slice(2) };
     if (url === "/Show") return json(response, { Outputs: { res: { statusCode: "201", body: seen, headers: { "x-mine": "1" } } } });
     json(response, seen);

@@ -1,26 +1,10 @@
 //! The two ways in which a request reaches the handler as a request: proxied, and rebuilt.
 
+use understudy::local::proxy::{HOP_BY_HOP, HOST_VERSION};
+use understudy::local::route::decode;
 use uuid::Uuid;
 
-use super::route::decode;
 use super::wire::{Message, Payload, find};
-
-/// A plausible host.
-pub const VERSION: &str = "4.1045.200.25556";
-
-/// Stay with one connection.
-const HOP_BY_HOP: [&str; 10] = [
-    "alt-svc",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Headers of the content, which the older mode loses.
 const CONTENT: [&str; 9] = [
@@ -62,7 +46,7 @@ pub fn proxied(request: &Message, port: u16, invocation: Uuid) -> Message {
         ("X-Forwarded-For", "127.0.0.1".to_owned()),
         ("X-Forwarded-Host", public.to_owned()),
         ("X-Forwarded-Proto", "http".to_owned()),
-        ("X-Azure-Functions-HostVersion", VERSION.to_owned()),
+        ("X-Azure-Functions-HostVersion", HOST_VERSION.to_owned()),
         ("X-Azure-Functions-InvocationId", invocation.to_string()),
         ("x-ms-invocation-id", invocation.to_string()),
     ] {
@@ -97,7 +81,7 @@ pub fn forwarded(request: &Message, invocation: Uuid) -> Result<Message, String>
             None => headers.push((name.clone(), value.clone())),
         }
     }
-    let agent = format!("Azure-Functions-Host/{VERSION}");
+    let agent = format!("Azure-Functions-Host/{HOST_VERSION}");
     match headers
         .iter_mut()
         .find(|(name, _)| name.eq_ignore_ascii_case("user-agent"))
@@ -107,7 +91,7 @@ pub fn forwarded(request: &Message, invocation: Uuid) -> Result<Message, String>
     }
     headers.push((
         "X-Azure-Functions-HostVersion".to_owned(),
-        VERSION.to_owned(),
+        HOST_VERSION.to_owned(),
     ));
     headers.push((
         "X-Azure-Functions-InvocationId".to_owned(),
@@ -123,6 +107,21 @@ pub fn forwarded(request: &Message, invocation: Uuid) -> Result<Message, String>
             Payload::None
         },
     })
+}
+
+/// A copy that loses nothing on its way: a platform before the host has given the body its length.
+pub fn copied(request: &Message, invocation: Uuid) -> Message {
+    let mut copy = request.clone();
+    if let Payload::Chunked(bytes) = &request.body {
+        copy.body = Payload::Sized(bytes.clone());
+    }
+    for (name, value) in [
+        ("X-Azure-Functions-HostVersion", HOST_VERSION.to_owned()),
+        ("X-Azure-Functions-InvocationId", invocation.to_string()),
+    ] {
+        copy.headers.push((name.to_owned(), value));
+    }
+    copy
 }
 
 /// The path decoded and encoded again, the query taken apart and joined.

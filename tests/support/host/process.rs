@@ -1,6 +1,6 @@
 //! The handler's process in the host's hands: started without a shell, waited for, restarted, given up, killed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,17 +8,16 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
+use understudy::local::child::Errors;
+use understudy::local::command;
+use understudy::local::function_json::Settings;
+use understudy::local::host_json::HostJson;
 use uuid::Uuid;
 
-use super::host_json::{HostJson, Settings};
 use super::wire::{self, Message};
 
 /// Between two questions whether it answers.
 const POLL: Duration = Duration::from_millis(25);
-/// Errors are forgotten when more than this lies between two.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
-/// The error that ends the host.
-const LAST_ERROR: usize = 3;
 /// "Restart me", and no error.
 const RESTART: i32 = 200;
 
@@ -38,85 +37,14 @@ pub enum State {
 /// What is started.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The program, resolved.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// Where it runs.
-    pub directory: PathBuf,
-    /// The whole environment but what is new with each start.
+    /// The script root.
+    pub root: PathBuf,
+    /// What `host.json` says of it.
+    pub host: HostJson,
+    /// The whole environment but what the host adds.
     pub settings: Settings,
     /// Where it listens.
     pub port: u16,
-    /// How long it may take to answer.
-    pub patience: Duration,
-}
-
-impl Launch {
-    /// What this host starts for this script root.
-    pub fn new(root: &Path, host: &HostJson, settings: &Settings, port: u16) -> Self {
-        let below = |folder: &Option<String>| match folder {
-            Some(folder) => root.join(folder),
-            None => root.to_owned(),
-        };
-        let mut settings = settings.clone();
-        settings.insert("FUNCTIONS_CUSTOMHANDLER_PORT".to_owned(), port.to_string());
-        settings.insert("FUNCTIONS_HTTPWORKER_PORT".to_owned(), port.to_string());
-        settings.insert(
-            "FUNCTIONS_APP_ROOT_PATH".to_owned(),
-            root.to_string_lossy().into_owned(),
-        );
-        let executable = expand(&host.executable, &settings);
-        let joined = below(&host.worker_directory).join(&executable);
-        Self {
-            // Used only if it is there; else it is looked up on PATH.
-            program: if joined.is_file() {
-                joined
-            } else {
-                PathBuf::from(executable)
-            },
-            arguments: split(&expand(&host.arguments, &settings)),
-            directory: below(&host.working_directory),
-            settings,
-            port,
-            patience: host.initialization_timeout,
-        }
-    }
-}
-
-/// `%NAME%` from the environment; what is not set goes.
-fn expand(text: &str, settings: &Settings) -> String {
-    let parts: Vec<&str> = text.split('%').collect();
-    if parts.len().is_multiple_of(2) {
-        return text.to_owned();
-    }
-    let part = |(index, part): (usize, &&str)| {
-        if index % 2 == 0 {
-            (*part).to_owned()
-        } else {
-            settings.get(*part).cloned().unwrap_or_default()
-        }
-    };
-    parts.iter().enumerate().map(part).collect()
-}
-
-/// Words at spaces; double quotes group, single ones do not.
-pub fn split(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut is_quoted = false;
-    for letter in line.chars() {
-        match letter {
-            '"' => {
-                is_quoted = !is_quoted;
-                word.get_or_insert_default();
-            }
-            ' ' if !is_quoted => words.extend(word.take()),
-            letter => word.get_or_insert_default().push(letter),
-        }
-    }
-    words.extend(word);
-    words
 }
 
 /// A line that the handler printed.
@@ -157,14 +85,14 @@ impl Handler {
         let (counter, starts) = watch::channel(0);
         let (requests, inbox) = mpsc::unbounded_channel();
         let lines = Arc::default();
-        let (port, patience) = (launch.port, launch.patience);
+        let (port, patience) = (launch.port, launch.host.initialization_timeout);
         let watcher = Watcher {
             launch,
             states,
             starts: counter,
             inbox,
             lines: Arc::clone(&lines),
-            errors: Vec::new(),
+            errors: Errors::default(),
         };
         Self {
             port,
@@ -266,7 +194,7 @@ struct Watcher {
     starts: watch::Sender<u32>,
     inbox: mpsc::UnboundedReceiver<Request>,
     lines: Arc<Mutex<Vec<Line>>>,
-    errors: Vec<Instant>,
+    errors: Errors,
 }
 
 enum End {
@@ -282,12 +210,9 @@ impl Watcher {
             self.states.send_replace(State::Starting);
             let mut child = match self.spawn() {
                 Ok(child) => child,
-                Err(error) => {
+                Err(why) => {
                     // Only logged: the invocations find out.
-                    let program = self.launch.program.display();
-                    self.states.send_replace(State::Dead(format!(
-                        "Failed to start Worker Channel. Process fileName: {program}: {error}"
-                    )));
+                    self.states.send_replace(State::Dead(why));
                     return;
                 }
             };
@@ -306,7 +231,7 @@ impl Watcher {
                 End::Exited(status) => status.to_string(),
                 End::NeverAnswered => "it never answered".to_owned(),
             };
-            if self.is_last(Instant::now()) {
+            if self.errors.add(Instant::now()) {
                 self.states.send_replace(State::HostDown(format!(
                     "Exceeded http worker restart retry count. Shutting down Functions Host ({why})"
                 )));
@@ -315,38 +240,42 @@ impl Watcher {
         }
     }
 
-    fn is_last(&mut self, now: Instant) -> bool {
-        let is_old = |last: &Instant| now.duration_since(*last) > FORGIVEN_AFTER;
-        if self.errors.last().is_some_and(is_old) {
-            self.errors.clear();
-        }
-        self.errors.push(now);
-        self.errors.len() >= LAST_ERROR
+    /// The program and its arguments, and its whole environment.
+    fn command(&self) -> (command::CommandLine, Settings) {
+        let Launch {
+            root,
+            host,
+            settings,
+            port,
+        } = &self.launch;
+        let mut environment = settings.clone();
+        let added = command::variables(root, *port, &Uuid::new_v4().to_string());
+        environment.extend(added.map(|(name, value)| (name.to_owned(), value)));
+        (command::of(root, host, &environment), environment)
     }
 
-    fn spawn(&self) -> std::io::Result<Child> {
-        let id = Uuid::new_v4().to_string();
-        let mut child = Command::new(&self.launch.program)
-            .args(&self.launch.arguments)
-            .current_dir(&self.launch.directory)
+    fn spawn(&self) -> Result<Child, String> {
+        let (line, environment) = self.command();
+        let mut child = Command::new(&line.program)
+            .args(line.arguments)
+            .current_dir(line.directory)
             .env_clear()
-            .envs(&self.launch.settings)
-            .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", &id)
-            .env("FUNCTIONS_HTTPWORKER_ID", &id)
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| {
+                let program = line.program.display();
+                format!("Failed to start Worker Channel. Process fileName: {program}: {error}")
+            })?;
         let stdout = child.stdout.take().expect("piped");
         let stderr = child.stderr.take().expect("piped");
         tokio::spawn(keep(stdout, Arc::clone(&self.lines), |_| "Information"));
-        tokio::spawn(keep(stderr, Arc::clone(&self.lines), |line| {
-            if line.to_ascii_lowercase().contains("warn") {
-                "Warning"
-            } else {
-                "Error"
-            }
+        let for_errors = self.launch.host.stderr_is_for_errors;
+        tokio::spawn(keep(stderr, Arc::clone(&self.lines), move |line| {
+            stderr_level(line, for_errors)
         }));
         Ok(child)
     }
@@ -359,7 +288,7 @@ impl Watcher {
             ..
         } = self;
         let mut is_starting = true;
-        let answering = answers(launch.port, launch.patience);
+        let answering = answers(launch.port, launch.host.initialization_timeout);
         tokio::pin!(answering);
         loop {
             tokio::select! {
@@ -381,6 +310,19 @@ impl Watcher {
                 },
             }
         }
+    }
+}
+
+/// What the host takes a line on stderr for; `useStdErrorStreamForErrorsOnly` is on unless `host.json` says otherwise.
+pub fn stderr_level(line: &str, is_for_errors: bool) -> &'static str {
+    let line = line.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    if says(&["warn"]) {
+        "Warning"
+    } else if is_for_errors || says(&["error", "fail", "severe", "unhandled exception"]) {
+        "Error"
+    } else {
+        "Information"
     }
 }
 
