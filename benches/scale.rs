@@ -1,0 +1,275 @@
+//! How a handler grows with its groups: tick time, CPU seconds, memory, requests to the store, lookups
+//! meanwhile, and how long a whole region's outage takes to be over.
+//!
+//! `cargo bench --bench scale -- [--accounts http|vi] [--store table|embedded] [--ticks N] [GROUPS …]`
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(dead_code)]
+
+#[path = "../tests/support/azurite.rs"]
+mod azurite;
+#[path = "../tests/support/handler.rs"]
+mod handler;
+#[path = "scale/lookups.rs"]
+mod lookups;
+#[path = "scale/process.rs"]
+mod process;
+#[path = "../tests/support/program.rs"]
+mod program;
+#[path = "../tests/support/stage.rs"]
+mod stage;
+#[path = "../tests/support/table_proxy.rs"]
+mod table_proxy;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use understudy::sim::config::Options;
+use understudy::sim::{Simulator, World};
+
+use azurite::{Azurite, connection_string, fresh_table};
+use handler::Handler;
+use lookups::{Asking, Spread};
+use process::Usage;
+use stage::{Stage, get};
+use table_proxy::Proxy;
+
+/// Long enough for a tick of ten thousand groups, short enough to wait for.
+const INTERVAL: Duration = Duration::from_secs(12);
+const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
+/// More than any outage here takes.
+const TICKS_OF_AN_OUTAGE: usize = 20;
+
+#[derive(Debug, Clone)]
+struct Plan {
+    groups: Vec<usize>,
+    accounts: String,
+    store: String,
+    ticks: usize,
+}
+
+impl Plan {
+    fn read() -> Self {
+        let mut plan = Self {
+            groups: Vec::new(),
+            accounts: "http".to_owned(),
+            store: "table".to_owned(),
+            ticks: 3,
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().expect("a value");
+            match word.as_str() {
+                "--accounts" => plan.accounts = value(),
+                "--store" => plan.store = value(),
+                "--ticks" => plan.ticks = value().parse().expect("a count"),
+                // What cargo adds.
+                "--bench" => {}
+                number => plan
+                    .groups
+                    .push(number.parse().expect("a number of groups")),
+            }
+        }
+        if plan.groups.is_empty() {
+            plan.groups = vec![10, 100, 1_000, 10_000];
+        }
+        plan
+    }
+
+    fn world(&self, groups: usize) -> World {
+        if self.accounts == "vi" {
+            return World::fleet(groups, &REGIONS, 10);
+        }
+        let mut world = World::with_regions(&REGIONS);
+        for index in 0..groups {
+            let group = format!("tenant-{index:04}");
+            for region in REGIONS {
+                world.add_endpoint(Some(&group), region, &group, 200, "well");
+            }
+        }
+        world
+    }
+}
+
+/// What one size cost.
+#[derive(Debug, Default)]
+struct Figures {
+    first_answer: Duration,
+    cold: Tick,
+    warm: Vec<Tick>,
+    rest: Spread,
+    during: Spread,
+    peak_memory_mb: f64,
+    outage: Vec<(f64, usize)>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Tick {
+    took: Duration,
+    cpu: Duration,
+    reads: usize,
+    writes: usize,
+}
+
+#[tokio::main]
+async fn main() {
+    let plan = Plan::read();
+    println!(
+        "{} accounts, {} store, an interval of {} s, {} cores",
+        plan.accounts,
+        plan.store,
+        INTERVAL.as_secs(),
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    );
+    println!(
+        "| groups | start ms | cold tick s | tick s | CPU s | reads | writes | memory MB | lookup p99 ms at rest | during a tick | ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for groups in plan.groups.clone() {
+        let figures = measure(&plan, groups).await;
+        figures.print(groups);
+    }
+}
+
+async fn measure(plan: &Plan, groups: usize) -> Figures {
+    let azurite = (plan.store == "table").then(Azurite::start);
+    let proxy = match &azurite {
+        Some(azurite) => Some(Proxy::start(azurite.port()).await),
+        None => None,
+    };
+    let sim = Simulator::start(plan.world(groups), 0)
+        .await
+        .expect("a port");
+    let options = Options::default()
+        .policy("probe_interval", format!("{}s", INTERVAL.as_secs()))
+        .policy("hold", "1s");
+    let options = match &proxy {
+        Some(proxy) => options
+            .store("connection_string", connection_string(proxy.port))
+            .store("table_prefix", fresh_table()),
+        None => options.store("kind", "embedded").store("path", "state"),
+    };
+    let text = understudy::sim::config::toml(sim.world(), sim.base_url(), &options);
+    let settings = sim.environment().into_iter().collect();
+    let stage = Stage::with(sim, &text, settings);
+
+    let mut figures = Figures::default();
+    let began = Instant::now();
+    let handler = stage.handler().await;
+    figures.first_answer = began.elapsed();
+    let one = async || {
+        if let Some(proxy) = &proxy {
+            proxy.take_seen();
+        }
+        let before = Usage::of(handler.pid());
+        let began = Instant::now();
+        fire(&handler).await;
+        let mut tick = Tick {
+            took: began.elapsed(),
+            cpu: Usage::of(handler.pid()).cpu.saturating_sub(before.cpu),
+            ..Tick::default()
+        };
+        if let Some(proxy) = &proxy {
+            let seen = proxy.take_seen();
+            tick.reads = seen.iter().filter(|line| line.starts_with("GET ")).count();
+            tick.writes = seen.len() - tick.reads;
+        }
+        tick
+    };
+    eprintln!("start: {:?}", Usage::of(handler.pid()));
+    let next = Instant::now() + INTERVAL;
+    figures.cold = one().await;
+    eprintln!("cold: {:?} {:?}", figures.cold, Usage::of(handler.pid()));
+    tokio::time::sleep_until(next.into()).await;
+    let asking = Asking::new(handler.url(""), groups);
+    for _ in 0..plan.ticks {
+        let next = Instant::now() + INTERVAL;
+        figures.warm.push(one().await);
+        eprintln!(
+            "warm: {:?} {:?}",
+            figures.warm.last(),
+            Usage::of(handler.pid())
+        );
+        tokio::time::sleep_until(next.into()).await;
+    }
+    figures.rest = asking.over(Duration::from_secs(5)).await;
+    tokio::time::sleep(INTERVAL).await;
+    let (during, _) = asking.during(fire(&handler)).await;
+    figures.during = during;
+    figures.outage = outage(&stage, &handler, groups).await;
+    figures.peak_memory_mb = Usage::of(handler.pid()).peak_memory_mb;
+    figures
+}
+
+/// Fires the timer once. A tick that failed is said: the next goes on.
+async fn fire(handler: &Handler) {
+    let (status, body) = handler.fire(&[]).await;
+    if status != 200 {
+        println!("    a tick failed: {status} {body}");
+    }
+}
+
+/// Breaks the first region; after each tick: seconds since then, and how many are served from the other.
+async fn outage(stage: &Stage, handler: &Handler, groups: usize) -> Vec<(f64, usize)> {
+    let began = Instant::now();
+    stage.sim.break_region(REGIONS[0]);
+    let mut seen = Vec::new();
+    for _ in 0..TICKS_OF_AN_OUTAGE {
+        let next = Instant::now() + INTERVAL;
+        fire(handler).await;
+        let ticked = began.elapsed();
+        let moved = moved(handler).await;
+        eprintln!(
+            "ticked after {ticked:?}, looked after {:?}",
+            began.elapsed()
+        );
+        seen.push((began.elapsed().as_secs_f64(), moved));
+        eprintln!("outage: {:?} {:?}", seen.last(), Usage::of(handler.pid()));
+        if moved == groups {
+            break;
+        }
+        tokio::time::sleep_until(next.into()).await;
+    }
+    seen
+}
+
+async fn moved(handler: &Handler) -> usize {
+    let mut moved = 0;
+    let mut path = "/api/groups?top=100".to_owned();
+    loop {
+        let page = get(handler, &path).await;
+        let groups = page["groups"].as_array().expect("groups");
+        moved += groups
+            .iter()
+            .filter(|group| group["active"] == REGIONS[1])
+            .count();
+        match &page["next"] {
+            Value::String(next) => path = format!("/api/groups?top=100&next={next}"),
+            _ => return moved,
+        }
+    }
+}
+
+impl Figures {
+    fn print(&self, groups: usize) {
+        let mut warm = self.warm.clone();
+        warm.sort_by_key(|tick| tick.took);
+        let tick = warm.get(warm.len() / 2).copied().unwrap_or_default();
+        let (rest, during) = (self.rest.p99(), self.during.p99());
+        println!(
+            "| {groups} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {:.0} | {:.2} | {:.2} | {:.1} |",
+            self.first_answer.as_secs_f64() * 1e3,
+            self.cold.took.as_secs_f64(),
+            tick.took.as_secs_f64(),
+            tick.cpu.as_secs_f64(),
+            tick.reads,
+            tick.writes,
+            self.peak_memory_mb,
+            rest * 1e3,
+            during * 1e3,
+            during / rest,
+        );
+        for (seconds, moved) in &self.outage {
+            println!("    {seconds:.1} s after the outage began: {moved} of {groups} moved");
+        }
+    }
+}
