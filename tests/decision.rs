@@ -1,6 +1,8 @@
 //! The decision as stories, as tables, and under random observations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "decision/passes.rs"]
+mod passes;
 #[path = "support/random_world.rs"]
 mod random_world;
 #[path = "support/scenario.rs"]

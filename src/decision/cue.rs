@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::health::{Fitness, SiteHealth};
 use super::{Observation, steps};
+use crate::model::evidence::GroupEvidence;
 use crate::model::moves::{Cause, MoveKind};
 use crate::model::name::SiteName;
 use crate::model::order::{Order, OrderKind};
@@ -178,14 +179,9 @@ fn read_evidence(
             .any(|signal| is_news(signal, state, now))
             .then_some(Cue::AlertDirect),
         AlertPolicy::Confirm => {
-            // A round that was under way when the alert came may have failed by a single lost answer.
-            let round = seen
-                .evidence
-                .filter(|evidence| evidence.asked_twice && active.failed_now)
-                .map(|evidence| evidence.newest_at);
-            alerts
-                .any(|signal| round.is_some_and(|at| at >= signal.received_at))
-                .then_some(Cue::AlertConfirmed)
+            let is_confirmed =
+                |signal: &Signal| active.failed_now && has_round_since(seen.evidence, signal);
+            alerts.any(is_confirmed).then_some(Cue::AlertConfirmed)
         }
     };
     if let Some(cue) = alerted {
@@ -197,6 +193,14 @@ fn read_evidence(
     } else {
         Cue::Quiet
     }
+}
+
+/// Whether the newest round is one that could confirm this alert: begun after it arrived, and asked twice, since a
+/// round that was under way when the alert came may have failed by a single lost answer. Whether it did is another
+/// question.
+#[must_use]
+pub fn has_round_since(evidence: Option<&GroupEvidence>, signal: &Signal) -> bool {
+    evidence.is_some_and(|seen| seen.asked_twice && seen.newest_at >= signal.received_at)
 }
 
 /// The signals that are evidence against the active site now.

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::reading::judge;
 use crate::model::evidence::{AccountEvidence, GroupEvidence, Unhealthy};
+use crate::model::name::ByAccount;
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, Round, Sample};
 use crate::model::verdict::Verdict;
@@ -63,7 +64,7 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
         asked_twice: round.asked_twice,
         counted_at: None,
         unbroken_since: start,
-        accounts: std::collections::BTreeMap::new(),
+        accounts: ByAccount::new(),
     });
     if after.newest_at.duration_since(start) > CLOCK_WAS_SET_BACK {
         set_back(&mut after, start);
@@ -120,7 +121,7 @@ fn set_back(evidence: &mut GroupEvidence, start: Timestamp) {
     evidence.newest_at = start;
     evidence.counted_at = None;
     evidence.unbroken_since = start;
-    for account in evidence.accounts.values_mut() {
+    for (_, account) in evidence.accounts.iter_mut() {
         account.first_failed_at = account.first_failed_at.map(|at| at.min(start));
         account.well_since = None;
         if let Some(unhealthy) = &mut account.unhealthy {
@@ -210,10 +211,8 @@ fn keep_well_since(account: &mut AccountEvidence, start: Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::model::name::{AccountKey, Service};
+    use crate::model::name::{AccountKey, ByAccount, Service};
     use crate::model::sample::{Reading, TokenFact};
 
     fn round(second: i64, outcome: Outcome) -> Round {
@@ -233,7 +232,7 @@ mod tests {
             started_at: Timestamp::from_second(second).unwrap(),
             asked_twice: false,
             control_failed: None,
-            readings: BTreeMap::from([(key, reading)]),
+            readings: ByAccount::from_iter([(key, reading)]),
         }
     }
 
@@ -269,13 +268,23 @@ mod tests {
     }
 
     #[test]
+    fn a_round_of_at_most_five_minutes_ago_is_only_late() {
+        let known = after(&[round(400, Outcome::Failed)]);
+        let policy = Policy::default();
+        let late = fold(Some(&known), &round(100, Outcome::Ok), &policy);
+        assert_eq!(late, known);
+        let set_back = fold(Some(&known), &round(99, Outcome::Ok), &policy);
+        assert_eq!(set_back.newest_at, Timestamp::from_second(99).unwrap());
+    }
+
+    #[test]
     fn an_answer_that_was_long_in_coming_is_not_old_when_it_is_there() {
         let policy = Policy {
             probe_interval: SignedDuration::from_secs(1),
             ..Policy::default()
         };
         let mut slow = round(0, Outcome::Failed);
-        for reading in slow.readings.values_mut() {
+        for (_, reading) in slow.readings.iter_mut() {
             reading.latency_ms = 10_000;
         }
         let evidence = fold(None, &slow, &policy);

@@ -2,17 +2,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::cue::has_round_since;
 use super::evidence::{is_fresh, stale_after};
 use super::health::{self, SiteHealth};
 use crate::model::evidence::{AccountEvidence, GroupEvidence};
 use crate::model::hold::Hold;
+use crate::model::policy::AlertPolicy;
 use crate::model::sample::Outcome;
 use crate::model::signal::{Signal, SignalStage};
 use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 use crate::model::verdict::Verdict;
 
-/// The sentences: who serves, what is under way, what each site looks like, why nothing moves.
+/// The sentences: what decides comes first (what is under way, why nothing moves, who serves), then how each site is,
+/// then what alerts say, those that are only recorded last.
 #[must_use]
 pub fn explain(
     state: &GroupState,
@@ -23,7 +26,7 @@ pub fn explain(
     now: Timestamp,
 ) -> Vec<String> {
     let sites = health::assess(spec, evidence, now);
-    let mut sentences = vec![serving(state, &sites)];
+    let mut sentences = Vec::new();
     if let Some(running) = &state.moving {
         let progress = if running.flipped_at.is_some() {
             "the record has flipped, steps are unfinished"
@@ -37,26 +40,6 @@ pub fn explain(
             running.to
         ));
     }
-    for site in &sites {
-        sentences.extend(site_sentences(site, spec, evidence, now));
-    }
-    for signal in signals
-        .iter()
-        .filter(|signal| signal.stage == SignalStage::Active)
-    {
-        let weight = if signal.is_evidence {
-            "says that"
-        } else {
-            "is only recorded for"
-        };
-        sentences.push(format!(
-            "An alert ({}) {weight} {}{} since {}.",
-            signal.id,
-            signal.site,
-            if signal.is_evidence { " fails," } else { "," },
-            signal.received_at
-        ));
-    }
     sentences.push(conclusion(state, &sites, hold));
     if let Some(pause) = state.pause_at(now) {
         sentences.push(format!(
@@ -64,7 +47,62 @@ pub fn explain(
             pause.until, pause.by, pause.reason
         ));
     }
+    sentences.push(serving(state, &sites));
+    for site in &sites {
+        sentences.extend(site_sentences(site, spec, evidence, now));
+    }
+    let mut going_on: Vec<&Signal> = signals
+        .iter()
+        .filter(|signal| signal.stage == SignalStage::Active)
+        .collect();
+    going_on.sort_by_key(|signal| (!signal.is_against(state.active()), !signal.is_evidence));
+    sentences.extend(
+        going_on
+            .into_iter()
+            .map(|signal| alert_sentence(signal, &sites, evidence, spec, state)),
+    );
     sentences
+}
+
+/// What an alert says, and what it still takes to move the group.
+fn alert_sentence(
+    signal: &Signal,
+    sites: &[SiteHealth],
+    evidence: Option<&GroupEvidence>,
+    spec: &GroupSpec,
+    state: &GroupState,
+) -> String {
+    let (id, site, since) = (signal.short_id(), &signal.site, signal.received_at);
+    if !signal.is_evidence {
+        let why = signal
+            .why
+            .as_ref()
+            .map_or_else(String::new, |why| format!(": {why}"));
+        return format!("An alert ({id}) is only recorded for {site}, since {since}{why}.");
+    }
+    let said = format!("An alert ({id}) says that {site} fails, since {since}");
+    if !signal.is_against(state.active()) {
+        return format!("{said}; {site} is not active, so it asks for no move.");
+    }
+    match spec.policy.alert {
+        AlertPolicy::Ignore => format!("{said}."),
+        AlertPolicy::Direct => {
+            format!("{said}; by policy (`alert = \"direct\"`) it is enough alone.")
+        }
+        AlertPolicy::Confirm => {
+            let threshold = spec.policy.fail_threshold;
+            let has_round = has_round_since(evidence, signal);
+            let failed = sites.iter().any(|one| one.site == *site && one.failed_now);
+            let so_far = match (has_round, failed) {
+                (false, _) => "no such round has ended yet",
+                (true, true) => "the newest one failed",
+                (true, false) => "the newest one did not fail",
+            };
+            format!(
+                "{said}; one failed round that began after it is enough to move, without the threshold of {threshold} and without the hold time: {so_far}."
+            )
+        }
+    }
 }
 
 fn serving(state: &GroupState, sites: &[SiteHealth]) -> String {
@@ -107,7 +145,10 @@ fn site_sentences(
             || "it has not been probed yet".to_owned(),
             |account| newest(account, spec, now),
         );
-        sentences.push(format!("{key} is {}: {what}.", verdict.as_str()));
+        let so_far = seen
+            .filter(|account| is_only_failing(account, spec, now))
+            .map_or_else(String::new, |account| threshold(account, spec));
+        sentences.push(format!("{key} is {}{so_far}: {what}.", verdict.as_str()));
     }
     if sentences.is_empty() {
         sentences.push(format!("{} is {}.", site.site, site.verdict.as_str()));
@@ -115,14 +156,50 @@ fn site_sentences(
     sentences
 }
 
+/// Whether rounds have failed, and not enough of them to make it unhealthy.
+fn is_only_failing(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> bool {
+    let is_failing = account.failures > 0 || account.newest.outcome == Outcome::Failed;
+    is_failing && account.unhealthy.is_none() && is_fresh(&account.newest, now, &spec.policy)
+}
+
+/// How far it is from the threshold.
+fn threshold(account: &AccountEvidence, spec: &GroupSpec) -> String {
+    let failed = (account.window.iter())
+        .filter(|outcome| **outcome == Outcome::Failed)
+        .count();
+    let (threshold, window) = (spec.policy.fail_threshold, spec.policy.fail_window);
+    let among = if window == threshold {
+        String::new()
+    } else {
+        format!(" among the last {window}")
+    };
+    let rounds = if threshold == 1 { "round" } else { "rounds" };
+    format!(
+        " so far, with {failed} of the {threshold} failed {rounds}{among} that make it unhealthy"
+    )
+}
+
+/// A sentence's verb and what was seen.
+const fn was(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "was ok",
+        Outcome::Degraded => "was degraded",
+        Outcome::Throttled => "was throttled",
+        Outcome::Failed => "failed",
+        Outcome::Denied => "was denied",
+        Outcome::Missing => "found it missing",
+        Outcome::Unknown => "could not tell",
+    }
+}
+
 fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String {
     let age = now
         .duration_since(account.newest.at)
         .max(SignedDuration::ZERO);
     let mut text = format!(
-        "the newest round, {} s ago, was {}",
+        "the newest round, {} s ago, {}",
         age.as_secs(),
-        account.newest.outcome.as_str()
+        was(account.newest.outcome)
     );
     if let Some(detail) = &account.newest.detail {
         text.push_str(&format!(" ({detail})"));
@@ -134,19 +211,10 @@ fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String
         ));
         return text;
     }
-    if account.unhealthy.is_some() {
-        if account.newest.outcome.is_alive() {
-            text.push_str(&format!(
-                "; it just answered, so it is not left; {} of {} ok rounds make it healthy again",
-                account.recoveries, spec.policy.recover_threshold
-            ));
-        }
-    } else if account.failures > 0 {
+    if account.unhealthy.is_some() && account.newest.outcome.is_alive() {
         text.push_str(&format!(
-            "; {} failed in a row, {} of the last {} make it unhealthy",
-            rounds(account.failures),
-            spec.policy.fail_threshold,
-            spec.policy.fail_window
+            "; it just answered, so it is not left; {} of {} ok rounds make it healthy again",
+            account.recoveries, spec.policy.recover_threshold
         ));
     }
     match account.newest.outcome {
@@ -160,14 +228,6 @@ fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String
         | Outcome::Unknown => {}
     }
     text
-}
-
-fn rounds(count: u32) -> String {
-    if count == 1 {
-        "1 round".to_owned()
-    } else {
-        format!("{count} rounds")
-    }
 }
 
 fn conclusion(state: &GroupState, sites: &[SiteHealth], hold: Option<&Hold>) -> String {

@@ -53,11 +53,16 @@ pub fn account_verdict(
     policy: &Policy,
     now: Timestamp,
 ) -> Verdict {
-    match evidence {
-        None => Verdict::Unknown,
-        Some(seen) if !is_fresh(&seen.newest, now, policy) => Verdict::Unknown,
-        Some(seen) if seen.unhealthy.is_some() => Verdict::Unhealthy,
-        Some(seen) => seen.standing,
+    evidence
+        .filter(|seen| is_fresh(&seen.newest, now, policy))
+        .map_or(Verdict::Unknown, verdict_while_fresh)
+}
+
+fn verdict_while_fresh(seen: &AccountEvidence) -> Verdict {
+    if seen.unhealthy.is_some() {
+        Verdict::Unhealthy
+    } else {
+        seen.standing
     }
 }
 
@@ -92,19 +97,17 @@ fn assess_site(
         well_since: None,
         failed_hosts: Vec::new(),
     };
-    let mut well = Vec::new();
+    let mut well: Option<Option<Timestamp>> = None;
     let mut unseen = false;
-    let mut seen_any = false;
-    for key in site.probed() {
-        seen_any = true;
-        let account = evidence.and_then(|all| all.accounts.get(&key));
-        let verdict = account_verdict(account, policy, now);
+    for account in site.watched() {
+        let known = evidence.and_then(|all| all.of(&site.name, account));
+        let fresh = known.filter(|seen| is_fresh(&seen.newest, now, policy));
+        let verdict = fresh.map_or(Verdict::Unknown, verdict_while_fresh);
         health.verdict = health.verdict.max(verdict);
-        health.fitness = worse(health.fitness, account_fitness(verdict, account));
-        well.push(account.and_then(|seen| seen.well_since));
-        let Some(seen) = account.filter(|seen| is_fresh(&seen.newest, now, policy)) else {
-            continue;
-        };
+        health.fitness = worse(health.fitness, account_fitness(verdict, fresh));
+        let since = known.and_then(|seen| seen.well_since);
+        well = Some(well.map_or(since, |others| Some(others?.max(since?))));
+        let Some(seen) = fresh else { continue };
         if seen.newest.outcome == Outcome::Failed {
             health.failed_now = true;
             health.failed_hosts.push(seen.newest.host.clone());
@@ -118,15 +121,13 @@ fn assess_site(
             health.first_failed_at = earlier(health.first_failed_at, first);
         }
     }
-    if !seen_any {
+    if well.is_none() {
+        // Nothing of it is probed.
         health.verdict = Verdict::Unknown;
         health.fitness = Fitness::Unknown;
     }
     health.unhealthy_unseen = unseen && !health.unhealthy_now;
-    health.well_since = well
-        .into_iter()
-        .reduce(|one, other| Some(one?.max(other?)))
-        .flatten();
+    health.well_since = well.flatten();
     health
 }
 

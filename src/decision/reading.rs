@@ -287,6 +287,19 @@ mod tests {
             with(&[("north", "vi", Outcome::Ok, held(45))]),
             [key("north", "vi")]
         );
+        // Minted a minute ago: no longer recent.
+        let minute_ago = [
+            ("west", "vi", Outcome::Unknown, unavailable(30)),
+            ("north", "vi", Outcome::Ok, held(40)),
+        ];
+        let asked = wants_witness(&round(100, &minute_ago));
+        assert_eq!(asked, [key("north", "vi")]);
+        // A site that says by itself what it is needs no witness.
+        let failed = [
+            ("west", "vi", Outcome::Failed, unavailable(50)),
+            ("north", "vi", Outcome::Ok, held(10)),
+        ];
+        assert!(wants_witness(&round(100, &failed)).is_empty());
         // The same site is no witness, and a site without any token cannot be asked.
         assert!(with(&[("west", "vi2", Outcome::Ok, held(10))]).is_empty());
         assert!(with(&[("north", "vi", Outcome::Unknown, unavailable(60))]).is_empty());

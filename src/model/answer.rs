@@ -2,10 +2,12 @@
 //! client is answered from the record even where the configuration has since become unreadable.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::name::SiteName;
+use super::secret::masked;
 
 /// The resolved answer for one site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +21,9 @@ pub struct Answer {
     pub accounts: AnswerAccounts,
 }
 
-/// The accounts of a site as clients need them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// The accounts of a site as clients need them. What a client is handed may hold a key in its query, which no log
+/// needs: `Debug` masks it.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AnswerAccounts {
     /// Its Video Indexer account.
@@ -31,6 +34,22 @@ pub struct AnswerAccounts {
     pub media_services: Option<MediaServicesAnswer>,
     /// Its HTTP endpoints by name.
     pub http: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for AnswerAccounts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let http: BTreeMap<&str, String> = self
+            .http
+            .iter()
+            .map(|(name, url)| (name.as_str(), masked(url)))
+            .collect();
+        formatter
+            .debug_struct("AnswerAccounts")
+            .field("video_indexer", &self.video_indexer)
+            .field("media_services", &self.media_services)
+            .field("http", &http)
+            .finish()
+    }
 }
 
 /// A Video Indexer account for a client.

@@ -1,17 +1,18 @@
 //! What one deployment is configured to do, already checked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
 use super::name::{GroupName, Vantage};
-use super::secret::Secret;
+use super::secret::{Secret, masked};
 use super::spec::GroupSpec;
 
 /// The groups of one deployment, and what it needs to judge them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Deployment {
     /// Where it runs.
     pub vantage: Vantage,
@@ -23,8 +24,25 @@ pub struct Deployment {
     pub groups: BTreeMap<GroupName, Arc<GroupSpec>>,
     /// Which other groups are answered from their record.
     pub from_record: FromRecord,
-    /// What is wrong with the configuration, in lines for people.
+    /// What is wrong with the configuration, or with the machine for it, in lines for people.
     pub problems: Vec<String>,
+}
+
+impl fmt::Debug for Deployment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Deployment")
+            .field("vantage", &self.vantage)
+            .field(
+                "control_target",
+                &self.control_target.as_deref().map(masked),
+            )
+            .field("schedule_interval", &self.schedule_interval)
+            .field("groups", &self.groups)
+            .field("from_record", &self.from_record)
+            .field("problems", &self.problems)
+            .finish()
+    }
 }
 
 /// Groups without a good configuration that are still answered from their record.
@@ -44,6 +62,24 @@ impl FromRecord {
             Self::These(names) => names.contains(group),
             Self::Any => true,
         }
+    }
+}
+
+impl Deployment {
+    /// Whether a probe goes over TLS.
+    #[must_use]
+    pub fn probes_over_tls(&self) -> bool {
+        const TLS: &str = "https://";
+        let accounts = self
+            .groups
+            .values()
+            .flat_map(|spec| &spec.sites)
+            .flat_map(|site| &site.accounts)
+            .flat_map(|account| account.asked_at());
+        accounts.chain(self.control_target.as_deref()).any(|url| {
+            url.get(..TLS.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(TLS))
+        })
     }
 }
 

@@ -1,13 +1,12 @@
 //! What the rounds of one vantage amount to, account by account. It lives in the heartbeat row, so
 //! that counting a round never writes a group's row.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name::AccountKey;
+use super::name::{ByAccount, SiteName};
 use super::sample::{Outcome, Sample};
+use super::spec::AccountSpec;
 use super::verdict::Verdict;
 
 /// How long an account has been unhealthy.
@@ -41,7 +40,7 @@ pub struct AccountEvidence {
 }
 
 /// What is known of one group from one vantage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupEvidence {
     /// Start of the newest round.
     pub newest_at: Timestamp,
@@ -52,5 +51,15 @@ pub struct GroupEvidence {
     /// Start of the first round after the last gap of more than three intervals.
     pub unbroken_since: Timestamp,
     /// Its accounts.
-    pub accounts: BTreeMap<AccountKey, AccountEvidence>,
+    pub accounts: ByAccount<AccountEvidence>,
+}
+
+impl GroupEvidence {
+    /// What is known of this account of this site.
+    #[must_use]
+    pub fn of(&self, site: &SiteName, account: &AccountSpec) -> Option<&AccountEvidence> {
+        let wanted = (site, account.service(), account.name());
+        self.accounts
+            .get_by(|key| (&key.site, key.service, key.name.as_str()).cmp(&wanted))
+    }
 }

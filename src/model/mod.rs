@@ -13,6 +13,7 @@
 //! | what a process is started with | `deployment`, `secret` |
 //! | what a lookup hands out | `answer` |
 //! | Azure's regions by their two names | `region` |
+//! | how people read it | `words` |
 
 pub mod alert;
 pub mod answer;
@@ -31,3 +32,4 @@ pub mod signal;
 pub mod spec;
 pub mod state;
 pub mod verdict;
+pub mod words;

@@ -1,11 +1,9 @@
 //! What one attempt to reach one account brought. A failure is a value here, not an error.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name::AccountKey;
+use super::name::ByAccount;
 
 /// How one probe ended. The table "What a failure is" in `docs/failure-detection.md` says which
 /// answer is which outcome.
@@ -114,7 +112,7 @@ pub struct Round {
     /// Whether the neutral control target failed in this round; `None` where it was not asked.
     pub control_failed: Option<bool>,
     /// What each account brought.
-    pub readings: BTreeMap<AccountKey, Reading>,
+    pub readings: ByAccount<Reading>,
 }
 
 /// One finding as kept and shown.

@@ -1,10 +1,13 @@
 //! Groups, sites and accounts as configured, already checked: names are unique, URLs parse.
 
+use std::fmt;
+
 use jiff::SignedDuration;
 
 use super::answer::{Answer, AnswerAccounts, MediaServicesAnswer, VideoIndexerAnswer};
 use super::name::{AccountKey, GroupName, Service, SiteName};
 use super::policy::Policy;
+use super::secret::masked;
 
 /// One failover group as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,12 +54,14 @@ pub struct SiteSpec {
 }
 
 impl SiteSpec {
+    /// The accounts that are probed.
+    pub fn watched(&self) -> impl Iterator<Item = &AccountSpec> {
+        self.accounts.iter().filter(|account| account.is_probed())
+    }
+
     /// The keys of the accounts that are probed.
     pub fn probed(&self) -> impl Iterator<Item = AccountKey> + '_ {
-        self.accounts
-            .iter()
-            .filter(|account| account.is_probed())
-            .map(|account| account.key(&self.name))
+        self.watched().map(|account| account.key(&self.name))
     }
 
     /// What starts when this site becomes active: one name per thing, in order.
@@ -104,6 +109,37 @@ impl SiteSpec {
             accounts,
         }
     }
+
+    /// Whether this is what [`Self::answer`] makes. Every decision asks, so nothing is made to find out.
+    #[must_use]
+    pub fn is_answered_by(&self, known: &Answer) -> bool {
+        let Answer {
+            site,
+            region,
+            accounts:
+                AnswerAccounts {
+                    video_indexer,
+                    media_services,
+                    http,
+                },
+        } = known;
+        let told = usize::from(video_indexer.is_some())
+            + usize::from(media_services.is_some())
+            + http.len();
+        let is_same = |account: &AccountSpec| match account {
+            AccountSpec::VideoIndexer(spec) => video_indexer
+                .as_ref()
+                .is_some_and(|known| spec.is_answered_by(known, &self.region)),
+            AccountSpec::MediaServices(spec) => media_services
+                .as_ref()
+                .is_some_and(|known| spec.is_answered_by(known)),
+            AccountSpec::Http(spec) => http.get(&spec.name) == Some(&spec.endpoint),
+        };
+        *site == self.name
+            && *region == self.region
+            && told == self.accounts.len()
+            && self.accounts.iter().all(is_same)
+    }
 }
 
 /// One account as configured.
@@ -121,15 +157,30 @@ impl AccountSpec {
     /// Its key within its group.
     #[must_use]
     pub fn key(&self, site: &SiteName) -> AccountKey {
-        let (service, name) = match self {
-            Self::VideoIndexer(spec) => (Service::VideoIndexer, spec.account_name.clone()),
-            Self::MediaServices(spec) => (Service::MediaServices, spec.account_name.clone()),
-            Self::Http(spec) => (Service::Http, spec.name.clone()),
-        };
         AccountKey {
             site: site.clone(),
-            service,
-            name,
+            service: self.service(),
+            name: self.name().to_owned(),
+        }
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        match self {
+            Self::VideoIndexer(_) => Service::VideoIndexer,
+            Self::MediaServices(_) => Service::MediaServices,
+            Self::Http(_) => Service::Http,
+        }
+    }
+
+    /// Its name within its site.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::VideoIndexer(spec) => &spec.account_name,
+            Self::MediaServices(spec) => &spec.account_name,
+            Self::Http(spec) => &spec.name,
         }
     }
 
@@ -139,6 +190,26 @@ impl AccountSpec {
         match self {
             Self::VideoIndexer(_) | Self::Http(_) => true,
             Self::MediaServices(_) => false,
+        }
+    }
+
+    /// The URLs at which this version asks it anything.
+    #[must_use]
+    pub fn asked_at(&self) -> Vec<&str> {
+        match self {
+            Self::VideoIndexer(spec) => vec![&spec.api_base, &spec.arm_base],
+            Self::MediaServices(_) => Vec::new(),
+            Self::Http(spec) => vec![&spec.url],
+        }
+    }
+
+    /// How many requests its probe makes at a time, at most: a Video Indexer account is asked itself and
+    /// through ARM.
+    #[must_use]
+    pub const fn requests_at_once(&self) -> usize {
+        match self {
+            Self::VideoIndexer(_) | Self::MediaServices(_) => 2,
+            Self::Http(_) => 1,
         }
     }
 
@@ -178,10 +249,35 @@ impl VideoIndexerSpec {
     /// The ARM resource id.
     #[must_use]
     pub fn resource_id(&self) -> String {
-        format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.VideoIndexer/accounts/{}",
-            self.subscription_id, self.resource_group, self.account_name
-        )
+        self.resource_id_parts().concat()
+    }
+
+    fn resource_id_parts(&self) -> [&str; 6] {
+        [
+            "/subscriptions/",
+            &self.subscription_id,
+            "/resourceGroups/",
+            &self.resource_group,
+            "/providers/Microsoft.VideoIndexer/accounts/",
+            &self.account_name,
+        ]
+    }
+
+    fn is_answered_by(&self, known: &VideoIndexerAnswer, site_region: &str) -> bool {
+        let VideoIndexerAnswer {
+            account_id,
+            location,
+            api_base,
+            resource_id,
+        } = known;
+        let rest = self
+            .resource_id_parts()
+            .iter()
+            .try_fold(resource_id.as_str(), |rest, part| rest.strip_prefix(part));
+        *account_id == self.account_id
+            && location == site_region
+            && *api_base == self.api_base
+            && rest == Some("")
     }
 }
 
@@ -196,8 +292,21 @@ pub struct MediaServicesSpec {
     pub activation: Vec<String>,
 }
 
-/// An HTTP endpoint.
-#[derive(Debug, Clone, PartialEq)]
+impl MediaServicesSpec {
+    fn is_answered_by(&self, known: &MediaServicesAnswer) -> bool {
+        let MediaServicesAnswer {
+            account_name,
+            resource_id,
+            streaming_hosts,
+        } = known;
+        *account_name == self.account_name
+            && *resource_id == self.resource_id
+            && streaming_hosts.is_empty()
+    }
+}
+
+/// An HTTP endpoint. Its URLs may hold a key in their query, so `Debug` masks them.
+#[derive(Clone, PartialEq)]
 pub struct HttpSpec {
     /// Its name within the site.
     pub name: String,
@@ -210,3 +319,19 @@ pub struct HttpSpec {
     /// A text that the body must hold.
     pub expect_body: Option<String>,
 }
+
+impl fmt::Debug for HttpSpec {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HttpSpec")
+            .field("name", &self.name)
+            .field("url", &masked(&self.url))
+            .field("endpoint", &masked(&self.endpoint))
+            .field("expect_status", &self.expect_status)
+            .field("expect_body", &self.expect_body)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What is recorded of a group: its row, without the store's own columns.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,8 +87,8 @@ pub struct GroupState {
     pub generation: u64,
     /// Since when the active site has been active.
     pub since: Timestamp,
-    /// What a lookup hands out. Its site is the active one.
-    pub answer: Answer,
+    /// What a lookup hands out. Its site is the active one. Copies of the record share it.
+    pub answer: Arc<Answer>,
     /// Counts the changes of the lookup's body within one generation.
     pub revision: u32,
     /// The move under way.
@@ -113,11 +114,11 @@ pub struct GroupState {
 impl GroupState {
     /// The record of a group that has never moved.
     #[must_use]
-    pub fn new(answer: Answer, since: Timestamp) -> Self {
+    pub fn new(answer: impl Into<Arc<Answer>>, since: Timestamp) -> Self {
         Self {
             generation: 0,
             since,
-            answer,
+            answer: answer.into(),
             revision: 0,
             moving: None,
             paused: None,

@@ -1,13 +1,12 @@
 //! Random observations of one group, pass after pass, for the property tests.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use understudy::decision::{Decision, Observation, decide, evidence};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryEntry;
 use understudy::model::moves::StepReport;
+use understudy::model::name::ByAccount;
 use understudy::model::order::{Order, OrderKind};
 use understudy::model::policy::{AlertPolicy, FailbackPolicy, Mode, Standby};
 use understudy::model::sample::{Outcome, Reading, Round, TokenFact};
@@ -239,7 +238,7 @@ pub fn play(spec: &GroupSpec, events: &[Event], mut check: impl FnMut(&Pass)) {
 }
 
 fn round(spec: &GroupSpec, now: Timestamp, outcomes: &[Outcome], control: Option<bool>) -> Round {
-    let mut readings = BTreeMap::new();
+    let mut readings = ByAccount::new();
     for (site, outcome) in spec.sites.iter().zip(outcomes) {
         for key in site.probed() {
             let reading = Reading {
@@ -271,6 +270,8 @@ fn signal(spec: &GroupSpec, id: usize, now: Timestamp, site: usize, is_evidence:
         expires_at: now + SignedDuration::from_secs(600),
         site: spec.sites[site % spec.sites.len()].name.clone(),
         is_evidence,
+        is_unclear: false,
+        why: None,
     }
 }
 

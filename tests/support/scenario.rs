@@ -1,7 +1,7 @@
 //! Reads and runs scenario files: `given`, `when`, `expect`, in plain words. The words are listed in
 //! `tests/scenarios/README.md`. Every error names file and line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryEntry;
 use understudy::model::hold::HoldCode;
 use understudy::model::moves::{Cause, MoveKind, StepReport};
+use understudy::model::name::ByAccount;
 use understudy::model::order::{Order, OrderKind};
 use understudy::model::sample::{Outcome, Reading, Round, TokenFact};
 use understudy::model::signal::{Signal, SignalKind, SignalStage};
@@ -131,20 +132,21 @@ impl World {
             let names: Vec<&str> = sites.split(", ").collect();
             self.spec.sites = world::group(&names).sites;
             if fresh {
-                self.state.answer = self.spec.sites[0].answer();
+                self.state.answer = self.spec.sites[0].answer().into();
             }
         } else if let Some((what, sites)) = words.split_once(" in ") {
             for site in sites.split(", ") {
                 world::add(&mut self.spec, site, what)?;
             }
             if fresh {
-                self.state.answer = self.spec.sites[0].answer();
+                self.state.answer = self.spec.sites[0].answer().into();
             }
         } else if let Some(site) = words.strip_prefix("active ") {
             self.state.answer = match self.spec.site(&site.into()) {
                 Some(site) => site.answer(),
                 None => world::unconfigured(site),
-            };
+            }
+            .into();
         } else if let Some(rest) = words.strip_prefix("policy ") {
             for item in rest.split(", ") {
                 let (key, value) = item.split_once(' ').ok_or("a policy is `key value`")?;
@@ -235,9 +237,13 @@ impl World {
             signal.ok_or("no such alert")?.stage = SignalStage::Resolved;
             return Ok(());
         }
+        let (what, is_unclear) = match what.strip_suffix(", unclear") {
+            Some(what) => (what, true),
+            None => (what, false),
+        };
         let (what, is_evidence) = match what.strip_suffix(", only recorded") {
             Some(what) => (what, false),
-            None => (what, true),
+            None => (what, !is_unclear),
         };
         let (id, site) = what
             .split_once(" about ")
@@ -252,6 +258,8 @@ impl World {
             expires_at: self.now + self.spec.policy.alert_ttl,
             site: site.into(),
             is_evidence,
+            is_unclear,
+            why: None,
         });
         Ok(())
     }
@@ -261,7 +269,7 @@ impl World {
             started_at: self.now,
             asked_twice: true,
             control_failed: None,
-            readings: BTreeMap::new(),
+            readings: ByAccount::new(),
         };
         for item in what.split(", ") {
             if item == "asked once" {

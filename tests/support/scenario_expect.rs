@@ -62,8 +62,40 @@ impl Shown<'_> {
                 self.history.last().map(|entry| entry.actor.as_str()),
                 Some(rest),
             ),
+            "from" => same(
+                self.history.last().map(|entry| entry.from.as_str()),
+                Some(rest),
+            ),
+            "because" => self.because(rest),
+            "seen" => self.seen(rest),
+            "remembers" => {
+                let count = self.state.automatic_failovers.len();
+                same(format!("{count} automatic failovers").as_str(), rest)
+            }
+            "endpoints" => {
+                let names: Vec<&str> = self
+                    .state
+                    .answer
+                    .accounts
+                    .http
+                    .keys()
+                    .map(String::as_str)
+                    .collect();
+                same(names.join(", ").as_str(), rest)
+            }
+            "revision" => same(self.state.revision.to_string().as_str(), rest),
             "no" => self.nothing(rest),
             _ => self.verdict(words),
+        }
+    }
+
+    /// The reason of the newest entry holds this.
+    fn because(&self, text: &str) -> Said {
+        let newest = self.history.last();
+        let reason = newest.and_then(|entry| entry.reason.as_deref());
+        match reason {
+            Some(reason) if reason.contains(text) => Ok(()),
+            reason => Err(format!("found {reason:?}")),
         }
     }
 
@@ -94,6 +126,16 @@ impl Shown<'_> {
             .map(|e| e.kind.as_str())
             .collect();
         same(kinds.join(", ").as_str(), text)
+    }
+
+    /// What the newest entry keeps of the evidence: `seen west/web unhealthy failed, north/web healthy ok`.
+    fn seen(&self, text: &str) -> Said {
+        let entry = self.history.last().ok_or("no history entry")?;
+        let seen = entry.evidence.iter().map(|witness| {
+            let (verdict, outcome) = (witness.verdict.as_str(), witness.outcome.as_str());
+            format!("{}/{} {verdict} {outcome}", witness.site, witness.name)
+        });
+        same(seen.collect::<Vec<_>>().join(", ").as_str(), text)
     }
 
     /// `told AllSitesDown once`, `told failover once`: in the whole scenario.

@@ -5,6 +5,8 @@ mod moves;
 mod orders;
 mod tell;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::cue::{self, Cue};
@@ -12,6 +14,7 @@ use super::guard::{self, Facts};
 use super::health::{self, Fitness, SiteHealth};
 use super::transition::{self, Effect, Rule};
 use super::{Decision, Observation, Ruling, steps};
+use crate::model::answer::Answer;
 use crate::model::history::HistoryEntry;
 use crate::model::hold::Hold;
 use crate::model::moves::{Cause, Move, MoveKind, Step};
@@ -101,11 +104,10 @@ impl<'a> Deciding<'a> {
     /// The record holds what lookups hand out; a configuration that changed it is followed, one that
     /// no longer knows the active site is not.
     fn refresh_answer(&mut self) {
-        if let Some(site) = self.spec.site(self.next.active()) {
-            let answer = site.answer();
-            if self.next.answer != answer {
-                self.next.answer = answer;
-            }
+        if let Some(site) = self.spec.site(self.next.active())
+            && !site.is_answered_by(&self.next.answer)
+        {
+            self.next.answer = Arc::new(site.answer());
         }
     }
 
@@ -223,6 +225,6 @@ impl<'a> Deciding<'a> {
 }
 
 /// What a lookup shows of a record, its age apart.
-fn shown(state: &GroupState) -> (&crate::model::answer::Answer, bool, bool) {
+fn shown(state: &GroupState) -> (&Arc<Answer>, bool, bool) {
     (&state.answer, state.is_ready(), state.moving.is_some())
 }

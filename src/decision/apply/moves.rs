@@ -1,5 +1,7 @@
 //! Moves: begun, flipped, given up, completed.
 
+use std::sync::Arc;
+
 use super::Deciding;
 use crate::decision::cue::{Cue, is_automatic_failover};
 use crate::decision::{Ruling, guard, steps};
@@ -119,7 +121,7 @@ impl Deciding<'_> {
         if complete {
             moving.times.completed_at = Some(self.now);
         }
-        self.next.answer = target.answer();
+        self.next.answer = Arc::new(target.answer());
         self.next.generation = moving.generation;
         self.next.since = self.now;
         self.next.clock = HoldClock::Idle;

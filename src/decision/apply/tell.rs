@@ -10,6 +10,8 @@ use crate::model::history::{HistoryEntry, HistoryKind, Witness};
 use crate::model::hold::{Hold, HoldCode};
 use crate::model::moves::{Cause, MoveKind};
 use crate::model::name::SiteName;
+use crate::model::policy::AlertPolicy;
+use crate::model::sample::Outcome;
 use crate::model::signal::{Signal, SignalStage};
 use crate::model::verdict::Verdict;
 
@@ -39,10 +41,7 @@ impl Deciding<'_> {
         if !self.seen.signals_are_current {
             return;
         }
-        let key = |signal: &Signal| match signal.stage {
-            SignalStage::Active => format!("{}:active", signal.id),
-            SignalStage::Resolved => format!("{}:resolved", signal.id),
-        };
+        let key = |signal: &Signal| format!("{}:{}", signal.id, signal.progress());
         let (known, mut unknown): (Vec<&Signal>, Vec<&Signal>) = self
             .seen
             .signals
@@ -54,19 +53,16 @@ impl Deciding<'_> {
             if present.len() >= SIGNALS_TOLD || !present.insert(key(signal)) {
                 continue;
             }
-            let stage = match signal.stage {
-                SignalStage::Active => "active",
-                SignalStage::Resolved => "resolved",
-            };
-            let only = if signal.is_evidence {
-                ""
-            } else {
-                ", only recorded"
-            };
             let mut entry = self.entry(HistoryKind::Signal, Cause::Alert);
+            if self.spec.site(&signal.site).is_some() {
+                entry.from = signal.site.clone();
+            }
             entry.reason = Some(format!(
-                "signal {} about {} is {stage}{only}",
-                signal.id, signal.site
+                "signal {} about {} is {}{}",
+                signal.id,
+                signal.site,
+                signal.progress(),
+                self.what_follows(signal)
             ));
             self.history.push(entry);
         }
@@ -75,6 +71,33 @@ impl Deciding<'_> {
             self.next.noted_signals = present;
         } else {
             self.next.noted_signals.extend(present);
+        }
+    }
+
+    /// What comes of a signal that is told of: the end of the sentence.
+    fn what_follows(&self, signal: &Signal) -> String {
+        if signal.stage == SignalStage::Resolved {
+            let was_told = ["active", "unclear"]
+                .iter()
+                .any(|stage| (self.next.noted_signals).contains(&format!("{}:{stage}", signal.id)));
+            return if was_told {
+                String::new()
+            } else {
+                ", and was not seen before".to_owned()
+            };
+        }
+        if !signal.is_evidence {
+            return ", only recorded".to_owned();
+        }
+        if signal.site != *self.next.active() {
+            return format!("; {} is not active, so nothing follows", signal.site);
+        }
+        match self.spec.policy.alert {
+            AlertPolicy::Ignore => String::new(),
+            AlertPolicy::Direct => "; by policy it is enough to move".to_owned(),
+            AlertPolicy::Confirm => {
+                "; one failed round that begins after it is enough to move".to_owned()
+            }
         }
     }
 
@@ -140,8 +163,27 @@ impl Deciding<'_> {
     pub(super) fn reason(&self) -> Option<String> {
         match self.seen.order {
             Some(order) => order.reason.clone(),
-            None => Some(self.rule.says().to_owned()),
+            None => Some(format!("{}{}", self.rule.says(), self.alerted_by())),
         }
+    }
+
+    /// Where a rule moves because of alerts: which, and what failed on the site that they speak of.
+    fn alerted_by(&self) -> String {
+        if !matches!(self.rule.effect(), Effect::Begin(_, Cause::Alert)) {
+            return String::new();
+        }
+        let ids: BTreeSet<&str> = cue::alerts(&self.next, self.seen, self.now)
+            .map(|signal| signal.id.as_str())
+            .collect();
+        let mut text: String = list(" Alert", ids.iter().copied());
+        let failed: Vec<String> = self
+            .witnesses()
+            .into_iter()
+            .filter(|seen| seen.site == *self.next.active() && seen.outcome == Outcome::Failed)
+            .map(|seen| format!("{} {}", seen.service.as_str(), seen.name))
+            .collect();
+        text.push_str(&list("; failed:", failed.iter().map(String::as_str)));
+        text
     }
 
     pub(super) fn entry(&self, kind: HistoryKind, cause: Cause) -> HistoryEntry {
@@ -180,6 +222,18 @@ impl Deciding<'_> {
                 detail: seen.newest.detail.clone(),
             })
             .collect()
+    }
+}
+
+/// At most five of these behind a word; nothing where there are none.
+fn list<'a>(word: &str, all: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 5;
+    let more = all.len().saturating_sub(SHOWN);
+    let shown: Vec<&str> = all.take(SHOWN).collect();
+    match (shown.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!("{word} {}", shown.join(", ")),
+        (false, more) => format!("{word} {} and {more} more", shown.join(", ")),
     }
 }
 
