@@ -11,11 +11,15 @@ mod handler;
 mod host;
 #[path = "host/package.rs"]
 mod package;
+#[path = "support/program.rs"]
+mod program;
 #[path = "support/stage.rs"]
 mod stage;
 #[path = "support/table_proxy.rs"]
 mod table_proxy;
 
+#[path = "end_to_end/alert_answers.rs"]
+mod alert_answers;
 #[path = "end_to_end/alerts.rs"]
 mod alerts;
 #[path = "end_to_end/bad_days.rs"]
@@ -28,6 +32,8 @@ mod bars;
 mod contested;
 #[path = "end_to_end/crashes.rs"]
 mod crashes;
+#[path = "end_to_end/full_pass.rs"]
+mod full_pass;
 #[path = "end_to_end/identity.rs"]
 mod identity;
 #[path = "end_to_end/no_move.rs"]
@@ -36,10 +42,20 @@ mod no_move;
 mod orders;
 #[path = "end_to_end/outage.rs"]
 mod outage;
+#[path = "end_to_end/races.rs"]
+mod races;
 #[path = "end_to_end/record.rs"]
 mod record;
+#[path = "end_to_end/restarts.rs"]
+mod restarts;
 #[path = "end_to_end/rows.rs"]
 mod rows;
+#[path = "end_to_end/secret_echoes.rs"]
+mod secret_echoes;
+#[path = "end_to_end/secret_terminal.rs"]
+mod secret_terminal;
+#[path = "end_to_end/secret_values.rs"]
+mod secret_values;
 #[path = "end_to_end/secrets.rs"]
 mod secrets;
 #[path = "end_to_end/terminal.rs"]

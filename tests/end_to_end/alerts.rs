@@ -1,7 +1,6 @@
 //! Alerts through the real binary: what is answered, what is kept, and what a group does about it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -17,8 +16,6 @@ use crate::stage::{Stage, counted_round, entries, fire, get, post, quick, until}
 
 const GROUP: &str = "/api/groups/contoso";
 const LOOKUP: &str = "/api/groups/contoso/active";
-/// The contract's own limit on the answer to an alert.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// A settled group on West Europe, one round old, whose next round does not count for an hour: what moves
 /// it is the alert.
@@ -77,12 +74,26 @@ fn measured(id: &str, condition: &str, properties: &Value) -> Value {
     })
 }
 
-/// Sends an alert that must be answered 200 in time.
+/// Sends an alert that must be answered 200. That the answer waits for no probe and not long for the store is held by
+/// what hangs meanwhile, and on a paused clock in `tests/functions/alert.rs`: a busy machine may take its time.
 pub async fn send(handler: &Handler, body: &Value) -> Value {
-    let answered = tokio::time::timeout(ANSWER_LIMIT, post(handler, "/api/alerts", body));
-    let (status, answer) = answered.await.expect("an alert is answered within 2 s");
+    let (status, answer) = post(handler, "/api/alerts", body).await;
     assert_eq!(status, 200, "{answer}");
     answer
+}
+
+/// Sends an alert again while it could not be kept, as Azure does; whether that was so. A store with thousands of rows
+/// on a busy machine may give no answer in time.
+async fn send_as_azure(handler: &Handler, body: &Value) -> (Value, bool) {
+    let mut tries = 0;
+    let answer = until("the alert is kept", async || {
+        tries += 1;
+        let (status, answer) = post(handler, "/api/alerts", body).await;
+        assert!(matches!(status, 200 | 503), "{status}: {answer}");
+        (status == 200).then_some(answer)
+    })
+    .await;
+    (answer, tries > 1)
 }
 
 /// The table of this stage, read as the handlers read it.
@@ -421,7 +432,7 @@ async fn one_alert_is_one_row_for_two_thousand_groups() {
     let options = quick()
         .policy("probe_interval", "1h")
         .policy("hold", "1h")
-        .policy("probe_timeout", "30s");
+        .policy("probe_timeout", "80s");
     let stage = Stage::set(world, options).await;
     let west = Scope::region("westeurope");
     stage.sim.set(Service::VideoIndexer, west, Fault::Hang);
@@ -433,10 +444,18 @@ async fn one_alert_is_one_row_for_two_thousand_groups() {
             (tokens > 10 && stage.sim.in_flight() > 10).then_some(())
         })
         .await;
-        for id in ["BIG-1", "BIG-2"] {
-            let answer = send(&handler, &body(id)).await;
-            assert_eq!(answer["matched"].as_array().unwrap().len(), 2_000);
-            assert_eq!(answer["ignored"], json!([]));
+        let sizes = |answer: &Value| {
+            let size = |list: &str| answer[list].as_array().unwrap().len();
+            (size("matched"), size("ignored"))
+        };
+        let (first, second) = (body("BIG-1"), body("BIG-2"));
+        for (body, ignored) in [(&first, 0), (&second, 0), (&first, 2_000)] {
+            let (answer, was_repeated) = send_as_azure(&handler, body).await;
+            let (matched, known) = sizes(&answer);
+            assert_eq!(matched, 2_000);
+            // What was kept although no answer of the store came in time is known when it is sent again.
+            assert!(known == ignored || was_repeated, "{known}");
+            assert!(stage.sim.in_flight() > 10, "its probes hang still");
         }
     };
     // The tick makes two thousand rows, and then waits for its probes, as the alerts come in.

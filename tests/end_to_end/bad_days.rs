@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use understudy::sim::config::{Options, toml};
 use understudy::sim::{Simulator, World};
 
@@ -18,6 +19,7 @@ const LOOKUP: &str = "/api/groups/contoso/active";
 const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
 const ORDER_LIMIT: Duration = Duration::from_secs(30);
 const STALE_LIMIT: Duration = Duration::from_secs(30);
+const WAITING_LAG: Duration = Duration::from_secs(8);
 
 /// A stage whose store is behind a proxy.
 async fn set(options: Options) -> (Stage, Proxy) {
@@ -48,24 +50,83 @@ async fn alert(handler: &Handler, body: &Value) -> (u16, Value) {
     answered.expect("an alert answers within 30 s")
 }
 
+async fn failover(handler: &Handler, reason: &str, to: &str) -> (u16, Value) {
+    let body = json!({"reason": reason, "to": to});
+    let asked = post(handler, "/api/groups/contoso/failover", &body);
+    let answered = tokio::time::timeout(ORDER_LIMIT, asked).await;
+    answered.expect("an order answers within 30 s")
+}
+
+/// A waiting lookup of what is known already.
+async fn wait_in_vain(handler: &Handler, generation: u64) -> Value {
+    let path = format!("{LOOKUP}?after={generation}&wait=1s&min={generation}");
+    let limit = LOOKUP_LIMIT + Duration::from_secs(1);
+    let answered = tokio::time::timeout(limit, get(handler, &path)).await;
+    answered.expect("a waiting lookup answers within 10 s of its end")
+}
+
+/// A waiting lookup of what is still to come, in the background.
+fn wait_for_more(handler: &Handler, generation: u64) -> JoinHandle<Value> {
+    let url = handler.url(&format!("{LOOKUP}?after={generation}&wait=100s"));
+    tokio::spawn(async move {
+        let answer = reqwest::get(url).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    })
+}
+
+/// Nothing is missing, nothing is doubled, and each of these was done as often as that.
+async fn tells(stage: &Stage, handler: &Handler, expected: &[(&str, &str, usize)]) {
+    let history = get(handler, "/api/groups/contoso/history").await;
+    let told = history["entries"].as_array().unwrap();
+    for (kind, reason, times) in expected {
+        let found = told
+            .iter()
+            .filter(|entry| entry["kind"] == *kind && entry["reason"] == *reason);
+        assert_eq!(found.count(), *times, "{kind} {reason}: {told:?}");
+    }
+    let moves = told.iter().filter(|entry| entry["kind"] == "failover");
+    let generations: Vec<u64> = moves
+        .map(|entry| entry["generation"].as_u64().unwrap())
+        .collect();
+    let reached = get(handler, "/api/groups/contoso").await["generation"].as_u64();
+    let steps: Vec<u64> = (1..=reached.unwrap()).rev().collect();
+    assert_eq!(generations, steps, "one entry for each step: {told:?}");
+    let mut noted = entries(handler, "contoso", "signal").await;
+    let all = noted.len();
+    noted.dedup_by_key(|entry| entry["evidence"].to_string());
+    assert_eq!(noted.len(), all, "a signal is told once: {noted:?}");
+    assert_eq!(stage.rows_of("group").await.len(), 1);
+}
+
 /// What every kind of outage has in common; `end` brings the store back.
 async fn live_through(begin: impl AsyncFnOnce(&Proxy), end: impl AsyncFnOnce(&Proxy)) {
     let (stage, proxy) = set(quick()).await;
     let timer = stage.handler().await;
     let http = stage.handler().await;
     counted_round(&timer).await;
-    assert_eq!(pause(&http, "before").await.0, 200);
     assert_eq!(lookup(&http).await["stale"], false);
+    // Acknowledged in the last moment.
+    let known = incident(stage.sim.world(), "BEFORE-1", "West Europe", "Active", 5);
+    assert_eq!(alert(&http, &known).await.0, 200);
+    assert_eq!(failover(&http, "before", "northeurope").await.0, 200);
+    assert_eq!(pause(&http, "before").await.0, 200);
     begin(&proxy).await;
 
     let stale = until_within(STALE_LIMIT, "the lookup says it is stale", async || {
         let answer = lookup(&http).await;
-        assert_eq!(answer["site"], "westeurope");
+        assert_eq!(answer["site"], "northeurope");
         (answer["stale"] == true).then_some(answer)
     })
     .await;
-    assert_eq!(stale["generation"], 0);
-    let body = incident(stage.sim.world(), "BAD-1", "West Europe", "Active", 5);
+    assert_eq!(stale["generation"], 1);
+    let waited = wait_in_vain(&http, 1).await;
+    assert_eq!(
+        (&waited["generation"], &waited["stale"]),
+        (&json!(1), &json!(true))
+    );
+    let waiting = wait_for_more(&http, 1);
+    let body = incident(stage.sim.world(), "BAD-1", "North Europe", "Active", 5);
     for (status, answer) in [pause(&http, "during").await, alert(&http, &body).await] {
         assert_eq!(status, 503, "{answer}");
         assert_eq!(answer["error"]["code"], "StoreUnavailable");
@@ -86,18 +147,25 @@ async fn live_through(begin: impl AsyncFnOnce(&Proxy), end: impl AsyncFnOnce(&Pr
     let (status, answer) = alert(&http, &body).await;
     assert_eq!((status, &answer["matched"]), (200, &json!(["contoso"])));
     until("a round counts", async || fire(&timer).await.then_some(())).await;
-    let told = entries(&http, "contoso", "pause").await;
-    let count = |reason: &str| {
-        told.iter()
-            .filter(|entry| entry["reason"] == reason)
-            .count()
-    };
-    assert_eq!((count("before"), count("after")), (1, 1), "{told:?}");
-    assert!(count("during") <= 1, "{told:?}");
+    assert_eq!(failover(&timer, "after", "westeurope").await.0, 200);
+    let moved = tokio::time::timeout(WAITING_LAG, waiting).await;
+    let moved = moved.expect("a waiting lookup lags at most 8 s").unwrap();
+    assert_eq!(
+        (&moved["generation"], &moved["stale"]),
+        (&json!(2), &json!(false))
+    );
+    let expected = [
+        ("pause", "before", 1),
+        ("pause", "after", 1),
+        ("failover", "before", 1),
+        ("failover", "after", 1),
+    ];
+    tells(&stage, &http, &expected).await;
+    let paused = entries(&http, "contoso", "pause").await;
+    assert!(paused.len() <= 3, "{paused:?}");
     let group = get(&http, "/api/groups/contoso").await;
-    assert_eq!(group["generation"], 0);
-    assert_eq!(group["signals"].as_array().unwrap().len(), 1);
-    assert_eq!(entries(&http, "contoso", "signal").await.len(), 1);
+    assert_eq!(group["signals"].as_array().unwrap().len(), 2, "{group}");
+    assert_eq!(stage.rows_of("alert").await.len(), 2);
 }
 
 async fn live_through_fault(fault: Fault) {
@@ -133,6 +201,12 @@ async fn a_store_that_is_busy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_answers_are_lost() {
+    live_through_fault(Fault::DropAnswer).await;
+    live_through_fault(Fault::ErrorAfter).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_whose_answers_break_off() {
     live_through_fault(Fault::Truncate).await;
 }
@@ -141,8 +215,12 @@ async fn a_store_whose_answers_break_off() {
 async fn a_slow_store_is_waited_for() {
     let (stage, proxy) = set(quick()).await;
     let handler = stage.handler().await;
+    let other = stage.handler().await;
     counted_round(&handler).await;
+    assert_eq!(failover(&handler, "before", "northeurope").await.0, 200);
+    assert_eq!(lookup(&other).await["stale"], false);
     proxy.spoil_all(Some(Fault::Slow));
+    let waiting = wait_for_more(&other, 1);
     assert_eq!(pause(&handler, "slowly").await.0, 200);
     let body = incident(stage.sim.world(), "SLOW-1", "West Europe", "Active", 5);
     assert_eq!(alert(&handler, &body).await.0, 200);
@@ -150,8 +228,19 @@ async fn a_slow_store_is_waited_for() {
         (lookup(&handler).await["stale"] == false).then_some(())
     })
     .await;
+    assert_eq!(wait_in_vain(&handler, 1).await["generation"], 1);
+    assert_eq!(failover(&handler, "slowly", "westeurope").await.0, 200);
+    let moved = tokio::time::timeout(WAITING_LAG, waiting).await;
+    let moved = moved.expect("a waiting lookup lags at most 8 s").unwrap();
+    assert_eq!(moved["generation"], 2);
     proxy.spoil_all(None);
-    assert_eq!(entries(&handler, "contoso", "pause").await.len(), 1);
+    let expected = [
+        ("pause", "slowly", 1),
+        ("failover", "before", 1),
+        ("failover", "slowly", 1),
+    ];
+    tells(&stage, &handler, &expected).await;
+    assert_eq!(stage.rows_of("alert").await.len(), 1);
 }
 
 /// Single writes are spoiled while an order, an alert and an automatic failover are on their way: each is
@@ -213,13 +302,25 @@ async fn a_write_that_others_have_outrun() {
     // The service says 412 although nobody wrote: it is looked at again, and decided again.
     proxy.spoil_writes(&[Fault::Outrun]);
     let (status, answer) = pause(&handler, "outrun").await;
-    assert!(matches!(status, 200 | 503), "{answer}");
+    assert_eq!(status, 200, "{answer}");
     proxy.spoil_writes(&[Fault::Outrun]);
+    proxy.spoil_writes(&[Fault::Outrun]);
+    let (status, answer) = failover(&handler, "outrun", "northeurope").await;
+    assert_eq!(
+        (status, &answer["generation"]),
+        (200, &json!(1)),
+        "{answer}"
+    );
     let body = incident(stage.sim.world(), "OUT-1", "West Europe", "Active", 5);
     assert_eq!(alert(&handler, &body).await.0, 200);
     proxy.spoil_writes(&[Fault::Outrun, Fault::Outrun]);
     counted_round(&handler).await;
     assert!(proxy.is_spent());
-    assert_eq!(entries(&handler, "contoso", "pause").await.len(), 1);
-    assert_eq!(entries(&handler, "contoso", "signal").await.len(), 1);
+    tells(
+        &stage,
+        &handler,
+        &[("pause", "outrun", 1), ("failover", "outrun", 1)],
+    )
+    .await;
+    assert_eq!(stage.rows_of("alert").await.len(), 1);
 }

@@ -37,10 +37,12 @@ fn endpoints(groups: usize) -> World {
     world
 }
 
-/// A stage whose requests to the store are counted, and a process that has made every row.
-async fn settled(world: World) -> (Stage, Handler, Proxy) {
+/// A stage whose requests to the store are counted, and a process that has made every row. Its groups are probed this
+/// often, in seconds; a sweep that takes longer writes in several waves.
+async fn settled(world: World, interval: i64) -> (Stage, Handler, Proxy) {
     let proxy = Proxy::start(Azurite::shared().port()).await;
     let options = quick()
+        .policy("probe_interval", format!("{interval}s"))
         .policy("latency_limit", "10s")
         .policy("probe_timeout", "10s");
     let stage = Stage::set_at(world, options, proxy.port).await;
@@ -52,9 +54,9 @@ async fn settled(world: World) -> (Stage, Handler, Proxy) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_tick_writes_once_and_reads_little() {
-    let (stage, timer, proxy) = settled(endpoints(50)).await;
+    let (stage, timer, proxy) = settled(endpoints(50), 1).await;
     for round in 0..3 {
-        all_are_due(&stage).await;
+        all_are_due(&stage, 1).await;
         let before = stage.sim.count(Kind::Endpoint);
         // What is fired before its time is a tick too, and writes nothing.
         until_counted(&timer, &proxy, |asked| {
@@ -85,11 +87,14 @@ async fn a_quiet_tick_writes_once_and_reads_little() {
     assert!(asked.reads <= 50, "{asked:?}");
 }
 
+/// Of two thousand groups, in seconds: the longest wave, so that also on a slow machine one sweep is one wave.
+const INTERVAL: i64 = 12;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_tick_over_two_thousand_groups_writes_once_and_reads_little() {
-    let (stage, timer, proxy) = settled(endpoints(2000)).await;
+    let (stage, timer, proxy) = settled(endpoints(2000), INTERVAL).await;
     assert_eq!(stage.rows_of("group").await.len(), 2000);
-    all_are_due(&stage).await;
+    all_are_due(&stage, INTERVAL).await;
     until_counted(&timer, &proxy, |asked| {
         assert_eq!(asked.writes, 1, "{asked:?}");
         assert!(asked.reads <= 30, "{asked:?}");
@@ -101,9 +106,9 @@ async fn a_quiet_tick_over_two_thousand_groups_writes_once_and_reads_little() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_asked_for_once() {
     let world = World::fleet(20, &["westeurope", "northeurope"], 4);
-    let (stage, timer, _proxy) = settled(world).await;
+    let (stage, timer, _proxy) = settled(world, 1).await;
     for _ in 0..3 {
-        all_are_due(&stage).await;
+        all_are_due(&stage, 1).await;
         counted_round(&timer).await;
     }
     assert_eq!(stage.sim.count(Kind::Token), 1, "one audience, one token");
@@ -119,14 +124,14 @@ async fn tokens_are_asked_for_once() {
 
 /// Waits until every group's next round would count. Groups are probed one after the other under a limit,
 /// so a tick fired too soon finds only some of them due.
-async fn all_are_due(stage: &Stage) {
+async fn all_are_due(stage: &Stage, interval: i64) {
     let beats = stage.rows_of("beat").await;
     let ended: jiff::Timestamp = beats[0].properties["endedAt"]
         .as_str()
         .unwrap()
         .parse()
         .unwrap();
-    let due = ended + jiff::SignedDuration::from_secs(1);
+    let due = ended + jiff::SignedDuration::from_secs(interval);
     crate::stage::until("all are due", async || {
         (jiff::Timestamp::now() > due).then_some(())
     })

@@ -63,7 +63,7 @@ async fn one_failed_round() {
     seen.stayed().await;
     assert_eq!(seen.verdict("westeurope"), "healthy");
     assert_eq!(seen.hold(), "none");
-    seen.explains("1 round failed in a row");
+    seen.explains("with 1 of the 3 failed rounds");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
-use understudy::adapters::store::alerts::Kept;
-use understudy::adapters::store::rows::RowStore;
+use understudy::adapters::store::alerts::{AlertRow, Kept};
+use understudy::adapters::store::codec::LAYOUT;
+use understudy::adapters::store::rows::{RowStore, Write};
 use understudy::adapters::store::{Store, StoreError, keys};
 use understudy::decision::alert::newer;
 use understudy::model::alert::{Alert, Impact};
@@ -30,6 +31,8 @@ fn alert(thread: &str, stage: SignalStage, seconds: i64) -> Alert {
         group: None,
         site: None,
         recorded_only: None,
+        is_unclear: false,
+        unclear_at: None,
     }
 }
 
@@ -165,6 +168,44 @@ async fn what_nobody_believes_any_more_is_removed_unless_it_has_changed() {
         store.forget_alerts(&left, Timestamp::MAX).await.unwrap();
         let kept = store.alerts().await.unwrap();
         assert!(kept.iter().any(|row| row.alert.id == "OLD-129"), "{name}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn thousands_of_outlived_alerts_hide_no_live_one() {
+    every_store(async |name, store, rows| {
+        // Azurite reads the whole table for every page, so its share is two pages and a half.
+        let count: u32 = if name == "file" { 10_000 } else { 2_500 };
+        let old: Vec<u32> = (0..count).collect();
+        for some in old.chunks(100) {
+            let writes = some.iter().map(|n| {
+                let outlived = alert(&format!("OLD-{n:05}"), SignalStage::Active, 10);
+                let text = serde_json::to_string(&outlived).unwrap();
+                Write::Insert {
+                    key: keys::alert(&outlived.thread),
+                    properties: properties(json!({"layoutVersion": LAYOUT, "alert": text})),
+                }
+            });
+            rows.transact(writes.collect()).await.unwrap();
+        }
+        // The keys of the live ones stand before and behind all others.
+        for thread in ["A-LIVE", "Z-LIVE"] {
+            let live = alert(thread, SignalStage::Active, 5_000);
+            store.keep_alert(&live, newer).await.unwrap();
+        }
+        let is_live = |row: &AlertRow| row.alert.id.ends_with("LIVE");
+        let seen = store.snapshot().await.unwrap().alerts;
+        assert_eq!(seen.len(), count as usize + 2, "{name}");
+        assert_eq!(seen.iter().filter(|row| is_live(row)).count(), 2, "{name}");
+        store.forget_alerts(&seen, at(1_000)).await.unwrap();
+        let left = store.alerts().await.unwrap();
+        assert_eq!(
+            left.len(),
+            count as usize + 2 - 500,
+            "{name}: a tick removes 500 and leaves the rest to the next"
+        );
+        assert_eq!(left.iter().filter(|row| is_live(row)).count(), 2, "{name}");
     })
     .await;
 }

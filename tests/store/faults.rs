@@ -47,7 +47,7 @@ impl Bench {
         assert!(self.proxy.is_spent(), "{faults:?}");
         done.map(|done| match done {
             Commit::Done(row) => {
-                assert_eq!(row.state, state(1, "north"));
+                assert_eq!(*row.state, state(1, "north"));
                 true
             }
             Commit::Lost => false,
@@ -214,7 +214,7 @@ async fn a_race_that_is_lost_is_lost_whole() {
         assert_eq!(inserted, Commit::Lost, "{faults:?}");
     }
     let row = bench.direct.group(&bench.group).await.unwrap().unwrap();
-    assert_eq!(row.state, state(1, "east"));
+    assert_eq!(*row.state, state(1, "east"));
     assert_eq!(bench.truth().await, (1, 1));
 }
 

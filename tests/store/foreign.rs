@@ -166,7 +166,7 @@ async fn a_row_of_a_newer_layout_is_never_written_over() {
                 "{kind}: {written:?}"
             );
         }
-        for row in [None, Some(&first)] {
+        for row in [None, Some(first.as_ref())] {
             assert_eq!(
                 store.beat(row, beat(2, "y")).await.unwrap(),
                 Commit::Lost,

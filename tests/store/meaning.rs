@@ -80,7 +80,7 @@ pub fn beat(groups: u32, detail: &str) -> Heartbeat {
             .map(|group| {
                 (
                     GroupName::new(format!("tenant-{group:05}")),
-                    evidence(group, 2, detail),
+                    Arc::new(evidence(group, 2, detail)),
                 )
             })
             .collect(),
@@ -120,10 +120,10 @@ fn ten_thousand_groups_fit_however_much_failing_accounts_have_to_say() {
         .map(|number| format!("{:x}", number.wrapping_mul(2_654_435_761)))
         .collect();
     let mut loud = beat(10_000, "");
-    for (index, seen) in loud
+    for (index, (_, seen)) in loud
         .evidence
         .values_mut()
-        .flat_map(|group| group.accounts.values_mut())
+        .flat_map(|group| Arc::make_mut(group).accounts.iter_mut())
         .enumerate()
     {
         seen.newest.detail = Some(format!(
@@ -133,10 +133,10 @@ fn ten_thousand_groups_fit_however_much_failing_accounts_have_to_say() {
         ));
     }
     let mut found = read_back(&loud);
-    for seen in found
+    for (_, seen) in found
         .evidence
         .values_mut()
-        .flat_map(|group| group.accounts.values_mut())
+        .flat_map(|group| Arc::make_mut(group).accounts.iter_mut())
     {
         seen.newest.detail = None;
     }
@@ -177,7 +177,7 @@ async fn a_record_and_its_history_come_back() {
                 .await
                 .unwrap();
             let found = store.group(&group).await.unwrap().unwrap();
-            assert_eq!(found.state, state(1, "north"), "{kind}: {odd}");
+            assert_eq!(*found.state, state(1, "north"), "{kind}: {odd}");
             let history = store.history(&group).await.unwrap();
             let times: Vec<Timestamp> = history.iter().map(|(_, entry)| entry.at).collect();
             assert_eq!(times, [at(1), at(1), at(0)], "{kind}: {odd}: newest first");
@@ -332,7 +332,7 @@ async fn a_move_is_never_held_up_by_the_size_of_its_story() {
             .unwrap();
         assert!(matches!(done, Commit::Done(_)), "{kind}");
         assert_eq!(
-            store.group(&name("big")).await.unwrap().unwrap().state,
+            *store.group(&name("big")).await.unwrap().unwrap().state,
             record,
             "{kind}"
         );

@@ -1,5 +1,6 @@
 //! Azurite's table service for tests: installed on first use from `tests/azurite`, one process per test
 //! binary, gone when the binary is, however it ends.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -14,14 +15,18 @@ use std::time::{Duration, Instant};
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Another process may have taken the port that was free a moment ago.
 const START_TRIES: u32 = 5;
-/// Ends the emulator when our end of its input closes, even if we were killed.
-const GUARD: &str = r#"node "$@" </dev/null & cat >/dev/null; kill $!"#;
+/// Ends the emulator when our end of its input closes, even if we were killed; its own number is the first line of
+/// the output.
+const GUARD: &str =
+    r#"node "$@" </dev/null >/dev/null & echo $!; exec >&-; cat >/dev/null; kill -9 $!; wait $!"#;
+/// Where it keeps its tables, unless they are in memory.
+const DATABASE: &str = "__azurite_db_table__.json";
 
 /// A running emulator.
 pub struct Azurite {
     process: Child,
     port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Azurite {
@@ -34,21 +39,21 @@ impl Azurite {
     /// Starts one on a free port and waits until it answers.
     pub fn start() -> Self {
         let program = install();
-        for _ in 0..START_TRIES {
-            if let Some(started) = Self::try_start(&program, &[]) {
-                return started;
-            }
-        }
-        panic!("Azurite did not start on any of {START_TRIES} free ports");
+        let memory = ["--inMemoryPersistence".to_owned()];
+        Self::try_often(&program, &memory, false)
+    }
+
+    /// Starts one that keeps its tables in a file, so that it can be ended and started again.
+    pub fn start_with_file() -> Self {
+        Self::try_often(&install(), &[], false)
     }
 
     /// Starts one that takes tokens, which it does only over TLS: with this certificate and key.
-    // Of the binaries that share this file one needs it.
-    #[allow(dead_code)]
     pub fn start_with_tokens(certificate: &Path, key: &Path) -> Self {
         let program = install();
         let text = |path: &Path| path.to_str().expect("a plain path").to_owned();
         let more = [
+            "--inMemoryPersistence".to_owned(),
             "--oauth".to_owned(),
             "basic".to_owned(),
             "--cert".to_owned(),
@@ -56,39 +61,71 @@ impl Azurite {
             "--key".to_owned(),
             text(key),
         ];
+        Self::try_often(&program, &more, true)
+    }
+
+    fn try_often(program: &Path, more: &[String], with_tls: bool) -> Self {
         for _ in 0..START_TRIES {
-            if let Some(started) = Self::try_start(&program, &more) {
+            let port = TcpListener::bind("127.0.0.1:0")
+                .and_then(|listener| listener.local_addr())
+                .expect("a free port")
+                .port();
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let process = spawn(program, port, folder.path(), more);
+            let mut started = Self {
+                process,
+                port,
+                folder,
+            };
+            if started.answers_in_time(with_tls) {
                 return started;
             }
         }
         panic!("Azurite did not start on any of {START_TRIES} free ports");
     }
 
-    fn try_start(program: &Path, more: &[String]) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let process = Command::new("sh")
-            .args(["-c", GUARD, "sh"])
-            .arg(program)
-            .args(["--inMemoryPersistence", "--disableTelemetry", "--silent"])
-            .args(["--tablePort", &port.to_string()])
-            .args(more)
-            .current_dir(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sh runs");
-        let mut started = Self {
-            process,
-            port,
-            _folder: folder,
-        };
-        let with_tls = !more.is_empty();
-        started.answers_in_time(with_tls).then_some(started)
+    /// Ends it with SIGKILL: what it had not written into its file yet is lost.
+    pub fn kill(&mut self) {
+        drop(self.process.stdin.take());
+        self.process.wait().expect("it is ours");
+    }
+
+    /// Ends it as its owner does, with SIGINT: it writes its file first.
+    pub fn stop(&mut self) {
+        let output = self.process.stdout.as_mut().expect("its first line");
+        let mut number = String::new();
+        output.read_to_string(&mut number).expect("a line");
+        let told = Command::new("kill").args(["-INT", number.trim()]).status();
+        assert!(told.expect("kill runs").success());
+        let began = Instant::now();
+        // Its shell has not reaped it, so its number stays.
+        let command = Path::new("/proc").join(number.trim()).join("cmdline");
+        while std::fs::read(&command).is_ok_and(|words| !words.is_empty()) {
+            assert!(began.elapsed() < START_LIMIT, "Azurite does not stop");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill();
+    }
+
+    /// Starts it again: the same port, the same file.
+    pub fn restart(&mut self) {
+        self.process = spawn(&install(), self.port, self.folder.path(), &[]);
+        assert!(self.answers_in_time(false), "Azurite did not start again");
+    }
+
+    /// Its file as it is now; empty where there is none.
+    pub fn file(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(DATABASE)).unwrap_or_default()
+    }
+
+    /// Puts this in the place of its file, while it does not run.
+    pub fn put_file(&self, text: &str) {
+        std::fs::write(self.folder.path().join(DATABASE), text).expect("the folder is ours");
+    }
+
+    /// Takes its file away, while it does not run.
+    pub fn remove_file(&self) {
+        std::fs::remove_file(self.folder.path().join(DATABASE)).expect("the folder is ours");
     }
 
     fn answers_in_time(&mut self, with_tls: bool) -> bool {
@@ -131,6 +168,21 @@ impl Drop for Azurite {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
+}
+
+fn spawn(program: &Path, port: u16, folder: &Path, more: &[String]) -> Child {
+    Command::new("sh")
+        .args(["-c", GUARD, "sh"])
+        .arg(program)
+        .args(["--disableTelemetry", "--silent"])
+        .args(["--tablePort", &port.to_string()])
+        .args(more)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh runs")
 }
 
 /// The development account's connection string at any port, for example a proxy's.

@@ -168,11 +168,11 @@ impl Doors {
                 .await
                 .unwrap();
         }
-        let evidence: BTreeMap<GroupName, GroupEvidence> = self
+        let evidence: BTreeMap<GroupName, Arc<GroupEvidence>> = self
             .deployment
             .groups
             .values()
-            .map(|spec| (spec.name.clone(), seen(spec, unwell)))
+            .map(|spec| (spec.name.clone(), Arc::new(seen(spec, unwell))))
             .collect();
         let beat = Heartbeat {
             vantage: self.deployment.vantage.clone(),

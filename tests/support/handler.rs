@@ -1,5 +1,7 @@
 //! The real binary as the host runs it: `serve` on a port of its own, called with the host's headers, and
 //! ended with SIGKILL.
+// Each test binary uses a part of it.
+#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -8,6 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use crate::program::understudy;
 
 /// The headers of the host's own call.
 pub const HOST_HEADERS: [(&str, &str); 5] = [
@@ -80,6 +84,16 @@ impl Handler {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A GET; the status and the body.
     pub async fn get(&self, path: &str) -> (u16, String) {
         answered(self.client.get(self.url(path))).await
@@ -126,13 +140,11 @@ async fn answered(request: reqwest::RequestBuilder) -> (u16, String) {
 
 /// `serve` in this folder with these app settings.
 pub fn command(folder: &Path, settings: &BTreeMap<String, String>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
+    let mut command = understudy();
     command
         .arg("serve")
         .current_dir(folder)
-        .env_clear()
         .envs(settings)
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command

@@ -20,6 +20,8 @@ pub enum Mood {
     Down,
     /// It takes as long as a call may and then fails.
     Hanging,
+    /// The same for what reads many rows; single ones are read and written.
+    HangingScans,
     /// A bug in it panics.
     Broken,
 }
@@ -53,12 +55,13 @@ impl MemoryRows {
         self.written.load(Ordering::SeqCst)
     }
 
-    async fn answer(&self) -> Result<(), RowError> {
+    async fn answer(&self, is_scan: bool) -> Result<(), RowError> {
         let mood = self.mood.load(Ordering::SeqCst);
-        if mood == Mood::Well as u8 {
+        let hangs = mood == Mood::Hanging as u8 || is_scan && mood == Mood::HangingScans as u8;
+        if mood == Mood::Well as u8 || mood == Mood::HangingScans as u8 && !is_scan {
             return Ok(());
         }
-        if mood == Mood::Hanging as u8 {
+        if hangs {
             tokio::time::sleep(Duration::from_secs(CALL_LIMIT_SECONDS)).await;
         }
         assert_ne!(mood, Mood::Broken as u8, "this store is meant to panic");
@@ -75,12 +78,12 @@ impl MemoryRows {
 #[async_trait]
 impl RowStore for MemoryRows {
     async fn get(&self, key: &str) -> Result<Option<Row>, RowError> {
-        self.answer().await?;
+        self.answer(false).await?;
         Ok(self.rows().get(key).cloned())
     }
 
     async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
-        self.answer().await?;
+        self.answer(true).await?;
         let rows = self.rows();
         Ok(rows
             .range(from.to_owned()..to.to_owned())
@@ -89,7 +92,7 @@ impl RowStore for MemoryRows {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError> {
-        self.answer().await?;
+        self.answer(false).await?;
         let mut rows = self.rows();
         let fits = writes.iter().all(|write| match write {
             Write::Insert { key, .. } => !rows.contains_key(key),

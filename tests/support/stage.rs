@@ -28,6 +28,8 @@ pub struct Stage {
     pub sim: Simulator,
     folder: TempDir,
     settings: BTreeMap<String, String>,
+    /// Where the table itself is.
+    table_at: u16,
 }
 
 /// Settings that judge quickly: a round a second, and a hold time of one.
@@ -63,9 +65,16 @@ impl Stage {
             sim,
             folder,
             settings,
+            table_at: Azurite::shared().port(),
         };
         stage.configure(text);
         stage
+    }
+
+    /// Names the emulator that keeps the table, where it is not the shared one.
+    pub fn kept_by(mut self, azurite: &Azurite) -> Self {
+        self.table_at = azurite.port();
+        self
     }
 
     /// Writes another configuration; handlers that start from now on read it.
@@ -91,7 +100,7 @@ impl Stage {
         let prefix = text["store"]["table_prefix"].as_str().expect("a prefix");
         let http = understudy::adapters::http::client().expect("a client");
         let identity = Identity::from_settings(&http, &|_| None);
-        let access = connection::parse(&Azurite::shared().connection_string()).expect("it is ours");
+        let access = connection::parse(&connection_string(self.table_at)).expect("it is ours");
         TableStore::new(access, &format!("{prefix}state"), &http, &identity)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 /// What happens to one exchange.
@@ -37,6 +38,8 @@ pub enum Fault {
     Outrun,
     /// It never reaches the service; the connection is closed.
     Close,
+    /// It reaches the service when [`Proxy::let_go`] is called.
+    Held,
 }
 
 /// A running proxy. Writes to `/Tables` are never spoiled.
@@ -49,6 +52,13 @@ pub struct Proxy {
     always: Arc<Mutex<Option<Fault>>>,
     upstream: u16,
     accepting: Mutex<Option<AbortHandle>>,
+    gate: Arc<Gate>,
+}
+
+/// Where exchanges are held.
+struct Gate {
+    held: watch::Sender<usize>,
+    passes: Semaphore,
 }
 
 impl Proxy {
@@ -63,6 +73,10 @@ impl Proxy {
             always: Arc::default(),
             upstream,
             accepting: Mutex::default(),
+            gate: Arc::new(Gate {
+                held: watch::Sender::new(0),
+                passes: Semaphore::new(0),
+            }),
         };
         proxy.accept(listener);
         proxy
@@ -71,13 +85,14 @@ impl Proxy {
     fn accept(&self, listener: TcpListener) {
         let (writes, reads) = (Arc::clone(&self.writes), Arc::clone(&self.reads));
         let (seen, always) = (Arc::clone(&self.seen), Arc::clone(&self.always));
-        let upstream = self.upstream;
+        let (upstream, gate) = (self.upstream, Arc::clone(&self.gate));
         let accepting = tokio::spawn(async move {
             // Its connections end with it.
             let mut open = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let (writes, reads) = (Arc::clone(&writes), Arc::clone(&reads));
                 let (seen, always) = (Arc::clone(&seen), Arc::clone(&always));
+                let gate = Arc::clone(&gate);
                 open.spawn(async move {
                     let next = |line: &str| {
                         seen.lock().unwrap().push(line.to_owned());
@@ -96,7 +111,7 @@ impl Proxy {
                         };
                         fault.unwrap_or(Fault::None)
                     };
-                    let _ = exchange(client, upstream, next).await;
+                    let _ = exchange(client, upstream, &gate, next).await;
                 });
                 while open.try_join_next().is_some() {}
             }
@@ -149,6 +164,19 @@ impl Proxy {
         self.writes.lock().unwrap().extend(faults);
     }
 
+    /// Waits until so many exchanges have come to be held, since the start.
+    pub async fn holds(&self, count: usize) {
+        let mut held = self.gate.held.subscribe();
+        let waiting = held.wait_for(|held| *held >= count);
+        let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+        assert!(waited.is_ok(), "nothing came to be held");
+    }
+
+    /// Lets one that is held go on.
+    pub fn let_go(&self) {
+        self.gate.passes.add_permits(1);
+    }
+
     /// Spoils the next reads, in order.
     pub fn spoil_reads(&self, faults: &[Fault]) {
         self.reads.lock().unwrap().extend(faults);
@@ -174,6 +202,7 @@ impl Proxy {
 async fn exchange(
     mut client: TcpStream,
     upstream: u16,
+    gate: &Gate,
     next: impl FnOnce(&str) -> Fault,
 ) -> std::io::Result<()> {
     let request = read_request(&mut client).await?;
@@ -184,6 +213,12 @@ async fn exchange(
         Fault::HangBefore => return hang(&mut client).await,
         Fault::Close => return Ok(()),
         Fault::Outrun => return client.write_all(OUTRUN).await,
+        Fault::Held => {
+            gate.held.send_modify(|held| *held += 1);
+            if let Ok(pass) = gate.passes.acquire().await {
+                pass.forget();
+            }
+        }
         Fault::Slow => tokio::time::sleep(Duration::from_secs(1)).await,
         Fault::Twice => {
             forward(upstream, &request).await?;

@@ -51,9 +51,17 @@ pub enum Kept {
 pub(super) fn decode(row: &Row) -> Result<AlertRow, String> {
     check_layout(row)?;
     let text = join_parts(row, "alert").ok_or("it has no text property `alert`")?;
+    let alert: Alert =
+        serde_json::from_str(&text).map_err(|error| format!("`alert` is not an alert: {error}"))?;
+    // Copied to another key by hand, it would be a second signal that no resolution ever ends.
+    if keys::alert(&alert.thread) != row.key {
+        return Err(format!(
+            "its key is not that of its thread {}",
+            alert.thread
+        ));
+    }
     Ok(AlertRow {
-        alert: serde_json::from_str(&text)
-            .map_err(|error| format!("`alert` is not an alert: {error}"))?,
+        alert,
         key: row.key.clone(),
         etag: row.etag.clone(),
     })

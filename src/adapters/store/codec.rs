@@ -1,6 +1,8 @@
 //! Rows of groups and of history: their properties, and how they are read back. A row of a newer
 //! layout is reported and never overwritten.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::StoreError;
@@ -32,7 +34,7 @@ const WITNESSES: usize = 150;
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupRow {
     /// The record.
-    pub state: GroupState,
+    pub state: Arc<GroupState>,
     /// Its version in the store.
     pub etag: String,
     /// Ids of the last writes, newest last.
@@ -97,7 +99,7 @@ pub fn decode_group(row: &Row) -> Result<GroupRow, String> {
         .and_then(Value::as_str)
         .unwrap_or_default();
     Ok(GroupRow {
-        state,
+        state: Arc::new(state),
         etag: row.etag.clone(),
         writes: writes.split_whitespace().map(str::to_owned).collect(),
     })

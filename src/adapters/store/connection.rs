@@ -4,6 +4,7 @@
 use base64::Engine;
 use url::Url;
 
+use crate::model::deployment::TableAccess;
 use crate::model::secret::Secret;
 
 /// The table endpoint of Azurite as it starts by default.
@@ -39,6 +40,17 @@ pub enum Proof {
         /// The scope.
         scope: String,
     },
+}
+
+/// To the table that is reached like this.
+///
+/// # Errors
+/// One line that says what is wrong with the endpoint or the connection string.
+pub fn to(access: &TableAccess) -> Result<Connection, String> {
+    match access {
+        TableAccess::Identity { endpoint } => for_identity(endpoint),
+        TableAccess::ConnectionString(text) => parse(text.reveal()),
+    }
 }
 
 /// For the identity, at this endpoint.

@@ -4,6 +4,7 @@
 //! The evidence stands in binary properties of at most 64 KiB each (the limit of Table Storage).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -41,7 +42,7 @@ pub struct Heartbeat {
     /// How many were not covered.
     pub not_covered_count: usize,
     /// What is known of each group.
-    pub evidence: BTreeMap<GroupName, GroupEvidence>,
+    pub evidence: BTreeMap<GroupName, Arc<GroupEvidence>>,
 }
 
 /// A heartbeat as read.
@@ -56,7 +57,7 @@ pub struct HeartbeatRow {
 impl HeartbeatRow {
     /// What is known of one group.
     #[must_use]
-    pub fn of(&self, group: &GroupName) -> Option<&GroupEvidence> {
+    pub fn of(&self, group: &GroupName) -> Option<&Arc<GroupEvidence>> {
         self.beat.evidence.get(group)
     }
 }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
+use serde_json::Value;
 
 use super::rows::Row;
 use super::{Store, StoreError, codec, keys, unreadable};
@@ -35,7 +36,7 @@ impl Store {
         group: &GroupName,
     ) -> Result<Vec<(String, HistoryEntry)>, StoreError> {
         let (from, to) = keys::history_range(group);
-        Ok(readable(self.rows.scan(&from, &to).await?))
+        Ok(readable(group, self.rows.scan(&from, &to).await?))
     }
 
     /// At most `top` entries after this key (from the newest without one). A key of another group,
@@ -57,7 +58,8 @@ impl Store {
             Some(_) => return Ok(HistoryPage::default()),
         };
         let listing = self.rows.list(&from, &to, &COLUMNS, false).await?;
-        let mut listed: Vec<String> = listing.rows.into_iter().map(|row| row.key).collect();
+        let keys = listing.rows.into_iter().map(|row| row.key);
+        let mut listed: Vec<String> = keys.filter(|key| keys::is_history(group, key)).collect();
         listed.sort_unstable();
         let has_more = listed.len() > top;
         listed.truncate(top);
@@ -66,7 +68,7 @@ impl Store {
         };
         let rows = self.rows.scan(&from, &keys::after(&last)).await?;
         Ok(HistoryPage {
-            entries: readable(rows),
+            entries: readable(group, rows),
             next: has_more.then_some(last),
         })
     }
@@ -82,7 +84,7 @@ impl Store {
     ) -> Result<Option<HistoryEntry>, StoreError> {
         let (from, to) = keys::history_range(group);
         let listing = self.rows.list(&from, &to, &COLUMNS, false).await?;
-        self.newest_of(listing.rows).await
+        self.newest_of(group, listing.rows).await
     }
 
     /// [`Store::newest_entry`] of many groups whose rows are missing: one request where history is
@@ -115,7 +117,7 @@ impl Store {
             let group = group.clone();
             async move {
                 let newest = match own {
-                    Some(rows) => self.newest_of(rows).await,
+                    Some(rows) => self.newest_of(&group, rows).await,
                     None => self.newest_entry(&group).await,
                 };
                 (group, newest)
@@ -139,7 +141,11 @@ impl Store {
         Ok(entries)
     }
 
-    async fn newest_of(&self, listed: Vec<Row>) -> Result<Option<HistoryEntry>, StoreError> {
+    async fn newest_of(
+        &self,
+        group: &GroupName,
+        listed: Vec<Row>,
+    ) -> Result<Option<HistoryEntry>, StoreError> {
         let mut listed = listed;
         listed.sort_by_cached_key(|row| {
             let generation = codec::count(row, "generation").unwrap_or_default();
@@ -149,7 +155,7 @@ impl Store {
             let Some(row) = self.rows.get(&row.key).await? else {
                 continue;
             };
-            match codec::decode_history(&row) {
+            match decode(group, &row) {
                 Ok(entry) => return Ok(Some(entry)),
                 // What an older one says would let the generation fall.
                 Err(problem) if codec::is_newer(&row) => {
@@ -162,11 +168,24 @@ impl Store {
     }
 }
 
-fn readable(rows: Vec<Row>) -> Vec<(String, HistoryEntry)> {
+/// An entry of this group. One that was copied here by hand, or bears a key that no page can begin after,
+/// tells nothing of it.
+fn decode(group: &GroupName, row: &Row) -> Result<HistoryEntry, String> {
+    let entry = codec::decode_history(row)?;
+    if !keys::is_history(group, &row.key) {
+        return Err("its key is none of ours".to_owned());
+    }
+    match row.properties.get("group").and_then(Value::as_str) {
+        Some(other) if other != group.as_str() => Err(format!("it is an entry of {other}")),
+        Some(_) | None => Ok(entry),
+    }
+}
+
+fn readable(group: &GroupName, rows: Vec<Row>) -> Vec<(String, HistoryEntry)> {
     let mut rows = rows;
     rows.sort_by(|one, other| one.key.cmp(&other.key));
     rows.into_iter()
-        .filter_map(|row| match codec::decode_history(&row) {
+        .filter_map(|row| match decode(group, &row) {
             Ok(entry) => Some((row.key, entry)),
             Err(problem) => {
                 tracing::warn!("{}", unreadable(&row.key, &problem));

@@ -6,9 +6,10 @@
 
 pub mod alerts;
 pub mod codec;
+mod complaint;
 pub mod connection;
 pub mod embedded;
-mod entity;
+pub mod entity;
 pub mod heartbeat;
 mod history;
 pub mod keys;
@@ -23,13 +24,16 @@ mod write;
 use std::sync::Arc;
 
 use crate::adapters::azure::identity::Identity;
-use crate::model::deployment::{StoreSpec, TableAccess};
+use crate::model::deployment::StoreSpec;
 use crate::model::name::{GroupName, Vantage};
 use alerts::AlertRow;
 use codec::GroupRow;
 use heartbeat::HeartbeatRow;
 pub use history::HistoryPage;
 use rows::{Row, RowError, RowStore};
+
+/// Characters that are told of what is wrong with a row.
+const PROBLEM_LIMIT: usize = 300;
 
 /// Why the store gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -95,7 +99,7 @@ pub struct Snapshot {
     /// The alerts.
     pub alerts: Vec<AlertRow>,
     /// The heartbeats.
-    pub heartbeats: Vec<HeartbeatRow>,
+    pub heartbeats: Vec<Arc<HeartbeatRow>>,
     /// Rows that could not be read.
     pub problems: Vec<RowProblem>,
 }
@@ -103,7 +107,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The heartbeat of one vantage.
     #[must_use]
-    pub fn heartbeat(&self, vantage: &Vantage) -> Option<&HeartbeatRow> {
+    pub fn heartbeat(&self, vantage: &Vantage) -> Option<&Arc<HeartbeatRow>> {
         self.heartbeats
             .iter()
             .find(|row| row.beat.vantage == *vantage)
@@ -136,15 +140,21 @@ impl Store {
             StoreSpec::Unusable(reason) => return Self::unusable(reason.clone()),
             StoreSpec::Table { access, table } => (access, table),
         };
-        let connection = match access {
-            TableAccess::Identity { endpoint } => connection::for_identity(endpoint),
-            TableAccess::ConnectionString(text) => connection::parse(text.reveal()),
-        };
-        match connection {
+        match connection::to(access) {
             Ok(connection) => Self::new(Arc::new(table::TableStore::new(
                 connection, table, http, identity,
             ))),
             Err(reason) => Self::unusable(reason),
+        }
+    }
+
+    /// Whether it is reached over TLS.
+    #[must_use]
+    pub fn is_over_tls(spec: &StoreSpec) -> bool {
+        match spec {
+            StoreSpec::Table { access, .. } => connection::to(access)
+                .is_ok_and(|connection| connection.endpoint.starts_with("https://")),
+            StoreSpec::Embedded { .. } | StoreSpec::Unusable(_) => false,
         }
     }
 
@@ -177,17 +187,21 @@ impl Store {
             heartbeats: Vec::new(),
             problems: Vec::new(),
         };
-        for row in self.rows.scan(from, to).await? {
-            match decode(&row) {
-                Ok(Decoded::Group(group, row)) => {
-                    snapshot.groups.insert(group, *row);
+        let rows = self.rows.scan(from, to).await?;
+        aside(move || {
+            for row in rows {
+                match decode(&row) {
+                    Ok(Decoded::Group(group, row)) => {
+                        snapshot.groups.insert(group, *row);
+                    }
+                    Ok(Decoded::Alert(row)) => snapshot.alerts.push(*row),
+                    Ok(Decoded::Heartbeat(row)) => snapshot.heartbeats.push(row),
+                    Err(problem) => snapshot.problems.push(problem),
                 }
-                Ok(Decoded::Alert(row)) => snapshot.alerts.push(*row),
-                Ok(Decoded::Heartbeat(row)) => snapshot.heartbeats.push(*row),
-                Err(problem) => snapshot.problems.push(problem),
             }
-        }
-        Ok(snapshot)
+            snapshot
+        })
+        .await
     }
 
     /// Reads one group's row.
@@ -209,22 +223,37 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be reached, or the row is of a newer layout.
-    pub async fn heartbeat(&self, vantage: &Vantage) -> Result<Option<HeartbeatRow>, StoreError> {
+    pub async fn heartbeat(
+        &self,
+        vantage: &Vantage,
+    ) -> Result<Option<Arc<HeartbeatRow>>, StoreError> {
         let key = keys::heartbeat(vantage);
-        match self.rows.get(&key).await? {
-            None => Ok(None),
-            Some(row) => match heartbeat::decode(&row) {
-                Ok(beat) => Ok(Some(beat)),
-                Err(problem) if codec::is_newer(&row) => Err(unreadable(&key, &problem)),
-                Err(_) => Ok(Some(heartbeat::blank(vantage, &row))),
-            },
-        }
+        let Some(row) = self.rows.get(&key).await? else {
+            return Ok(None);
+        };
+        let vantage = vantage.clone();
+        aside(move || match heartbeat::decode(&row) {
+            Ok(beat) => Ok(Some(Arc::new(beat))),
+            Err(problem) if codec::is_newer(&row) => Err(unreadable(&key, &problem)),
+            Err(_) => Ok(Some(Arc::new(heartbeat::blank(&vantage, &row)))),
+        })
+        .await?
     }
+}
+
+/// Work that takes long where groups are many, on a thread of its own: lookups go on meanwhile, also on a
+/// machine with one core.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Unavailable(format!("rows could not be worked on: {error}")))
 }
 
 enum Decoded {
     Group(GroupName, Box<GroupRow>),
-    Heartbeat(Box<HeartbeatRow>),
+    Heartbeat(Arc<HeartbeatRow>),
     Alert(Box<AlertRow>),
 }
 
@@ -233,7 +262,7 @@ fn decode(row: &Row) -> Result<Decoded, RowProblem> {
     let decoded = if group.is_some() {
         decode_group(row).map(|(name, row)| Decoded::Group(name, Box::new(row)))
     } else if keys::is_heartbeat(&row.key) {
-        heartbeat::decode(row).map(|beat| Decoded::Heartbeat(Box::new(beat)))
+        heartbeat::decode(row).map(|beat| Decoded::Heartbeat(Arc::new(beat)))
     } else if keys::is_alert(&row.key) {
         alerts::decode(row).map(|alert| Decoded::Alert(Box::new(alert)))
     } else {
@@ -242,7 +271,7 @@ fn decode(row: &Row) -> Result<Decoded, RowProblem> {
     decoded.map_err(|problem| RowProblem {
         key: row.key.clone(),
         group,
-        problem,
+        problem: shortly(&problem),
     })
 }
 
@@ -264,5 +293,17 @@ fn decode_group(row: &Row) -> Result<(GroupName, GroupRow), String> {
 }
 
 fn unreadable(key: &str, problem: &str) -> StoreError {
+    let problem = shortly(problem);
     StoreError::Unreadable(format!("the row {key} cannot be read: {problem}"))
+}
+
+/// What is wrong with a row, in one line that can be shown: a reader's error repeats what it found, which may
+/// be as long as the row.
+fn shortly(problem: &str) -> String {
+    let letters = problem.chars().filter(|letter| !letter.is_control());
+    let mut kept: String = letters.take(PROBLEM_LIMIT).collect();
+    if problem.chars().count() > PROBLEM_LIMIT {
+        kept.push('…');
+    }
+    kept
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Write as _};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::model::sample::{Outcome, Sample};
 use crate::model::verdict::Verdict;
 
 /// Evidence that inflates to more than this is not ours.
-const INFLATED_LIMIT: u64 = 256 * 1024 * 1024;
+const INFLATED_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// One letter per outcome, for the window of counted rounds.
 const LETTERS: [(Outcome, char); 7] = [
@@ -56,7 +57,7 @@ struct PackedAccount(
 /// # Errors
 /// When it cannot be written as JSON or deflated.
 pub fn pack(
-    evidence: &BTreeMap<GroupName, GroupEvidence>,
+    evidence: &BTreeMap<GroupName, Arc<GroupEvidence>>,
     detail_limit: usize,
 ) -> Result<Vec<u8>, std::io::Error> {
     let mut texts = Texts::default();
@@ -77,7 +78,7 @@ pub fn pack(
 ///
 /// # Errors
 /// A line that says what is wrong with it.
-pub fn unpack(packed: &[u8]) -> Result<BTreeMap<GroupName, GroupEvidence>, String> {
+pub fn unpack(packed: &[u8]) -> Result<BTreeMap<GroupName, Arc<GroupEvidence>>, String> {
     let mut text = Vec::new();
     flate2::read::DeflateDecoder::new(packed)
         .take(INFLATED_LIMIT)
@@ -86,7 +87,12 @@ pub fn unpack(packed: &[u8]) -> Result<BTreeMap<GroupName, GroupEvidence>, Strin
     let Packed(texts, groups) = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     groups
         .into_iter()
-        .map(|(name, packed)| Ok((GroupName::new(name), unpack_group(packed, &texts)?)))
+        .map(|(name, packed)| {
+            Ok((
+                GroupName::new(name),
+                Arc::new(unpack_group(packed, &texts)?),
+            ))
+        })
         .collect()
 }
 

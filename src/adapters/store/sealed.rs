@@ -18,12 +18,12 @@ use hmac::{Hmac, Mac};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::time::Instant;
 
+use super::complaint::complaint;
+use crate::adapters::http::plain;
 use crate::model::secret::Secret;
 
 /// A page holds at most 1,000 rows; a body beyond this is not the service's.
 const BODY_LIMIT: usize = 256 * 1024 * 1024;
-/// Of a service's message this many characters are shown.
-const MESSAGE_LIMIT: usize = 200;
 /// The headers of an answer that the table client needs and that mean something.
 const KEPT: [&str; 3] = [
     "etag",
@@ -53,6 +53,27 @@ pub enum Signer {
     Sas(Secret),
     /// A bearer token.
     Bearer(Secret),
+}
+
+impl Signer {
+    /// A service's own words without our credential, which it may repeat.
+    fn hide(&self, text: &str) -> String {
+        let secret = match self {
+            Self::Key { key: secret, .. } | Self::Sas(secret) | Self::Bearer(secret) => secret,
+        };
+        let mut parts = vec![secret.reveal()];
+        let decoded;
+        if let Self::Sas(pairs) = self {
+            decoded = url::form_urlencoded::parse(pairs.reveal().as_bytes())
+                .filter(|(name, _)| name == "sig")
+                .map(|(_, value)| value.into_owned())
+                .collect::<Vec<_>>();
+            parts.extend(decoded.iter().map(String::as_str));
+            let raw = pairs.reveal().split('&');
+            parts.extend(raw.filter_map(|pair| pair.strip_prefix("sig=")));
+        }
+        plain(text, &parts)
+    }
 }
 
 /// How the last request of a call ended.
@@ -275,7 +296,8 @@ impl HttpClient for Sealed {
                     202 | 300.. => complaint(&body),
                     _ => (None, None),
                 };
-                let code = code.or(told);
+                let code = code.or(told).map(|code| self.signer.hide(&code));
+                let message = message.map(|message| self.signer.hide(&message));
                 self.note(Ending::Answered {
                     status,
                     code,
@@ -297,45 +319,6 @@ impl HttpClient for Sealed {
     }
 }
 
-/// The code and the first line of the message of an error body, also of one inside a batch.
-fn complaint(body: &[u8]) -> (Option<String>, Option<String>) {
-    #[derive(serde::Deserialize)]
-    struct Whole {
-        #[serde(rename = "odata.error")]
-        error: Inner,
-    }
-    #[derive(serde::Deserialize)]
-    struct Inner {
-        code: Option<String>,
-        message: Option<Message>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Message {
-        value: Option<String>,
-    }
-    const MARK: &[u8] = b"{\"odata.error\"";
-    let Some(start) = body.windows(MARK.len()).position(|window| window == MARK) else {
-        return (None, None);
-    };
-    let mut values =
-        serde_json::Deserializer::from_slice(body.get(start..).unwrap_or_default()).into_iter();
-    let Some(Ok(Whole { error })) = values.next() else {
-        return (None, None);
-    };
-    let line = |text: String| {
-        text.lines()
-            .next()
-            .map(|line| line.chars().take(MESSAGE_LIMIT).collect())
-    };
-    (
-        error.code.filter(|code| code.len() <= MESSAGE_LIMIT),
-        error
-            .message
-            .and_then(|message| message.value)
-            .and_then(line),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -348,9 +331,10 @@ mod tests {
     use super::*;
 
     /// Sends one request to a server that gives this answer; what the server saw, and what came back.
-    async fn send(signer: Signer, answer: &'static str) -> (String, Sealed, Option<Response>) {
+    async fn send(signer: Signer, answer: &str) -> (String, Sealed, Option<Response>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let answer = answer.to_owned();
         let server = tokio::spawn(async move {
             let (mut client, _) = listener.accept().await.unwrap();
             let mut seen = vec![0; 4096];
@@ -437,16 +421,49 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_code_of_an_error_is_found_also_within_a_batch() {
-        let plain =
-            br#"{"odata.error":{"code":"A","message":{"lang":"en","value":"first\nRequestId:1"}}}"#;
-        let found = (Some("A".to_owned()), Some("first".to_owned()));
-        assert_eq!(complaint(plain), found);
-        let mut batch = b"--changeset\r\nHTTP/1.1 404 Not Found\r\n\r\n".to_vec();
-        batch.extend_from_slice(plain);
-        batch.extend_from_slice(b"\r\n--changeset--");
-        assert_eq!(complaint(&batch), found);
-        assert_eq!(complaint(b"<html>"), (None, None));
+    #[tokio::test]
+    async fn a_credential_across_the_place_where_a_message_is_cut_is_hidden_whole() {
+        for before in [190, 195, 199, 230, 235] {
+            let said = format!("{} hunter2hunter2", "x".repeat(before));
+            let body = format!("{{\"odata.error\":{{\"message\":{{\"value\":\"{said}\"}}}}}}");
+            let answer = format!(
+                "HTTP/1.1 400 Bad\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let signer = Signer::Bearer(Secret::new("hunter2hunter2"));
+            let (_, sealed, _) = send(signer, &answer).await;
+            let ending = format!("{:?}", sealed.ending().lock().unwrap());
+            assert!(
+                ending.contains("xxx") && !ending.contains("hunter"),
+                "{ending}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_repeats_our_credential_is_not_repeated() {
+        let answer = "HTTP/1.1 400 Bad\r\nx-ms-error-code: c2VjcmV0ZQ==\r\nContent-Length: 93\r\n\r\n\
+                      {\"odata.error\":{\"message\":{\"value\":\"not (c2VjcmV0ZQ==) c2VjcmV0ZQ%3D%3D\\nsig=c2VjcmV0ZQ==\"}}}";
+        for signer in [
+            Signer::Bearer(Secret::new("c2VjcmV0ZQ==")),
+            Signer::Sas(Secret::new("sv=1&sig=c2VjcmV0ZQ%3D%3D&se=2")),
+            Signer::Key {
+                account: "acct".to_owned(),
+                key: Secret::new("c2VjcmV0ZQ=="),
+            },
+        ] {
+            let expected = match &signer {
+                Signer::Sas(_) => "not ([secret]) [secret]",
+                _ => "not ([secret]) c2VjcmV0ZQ%3D%3D",
+            };
+            let (_, sealed, _) = send(signer, answer).await;
+            let ending = sealed.ending().lock().unwrap().clone();
+            let expected = Ending::Answered {
+                status: 400,
+                code: Some("[secret]".to_owned()),
+                message: Some(expected.to_owned()),
+            };
+            assert_eq!(ending, Some(expected));
+        }
     }
 }

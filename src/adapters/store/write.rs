@@ -1,5 +1,6 @@
 //! Writes, and what becomes of one whose fate is not known: it is looked for by its own id.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use super::codec::{self, GroupRow};
 use super::heartbeat::{self, Heartbeat, HeartbeatRow};
 use super::rows::{RowError, Write, Written};
-use super::{Commit, Store, StoreError, keys};
+use super::{Commit, Store, StoreError, aside, keys};
 use crate::model::history::HistoryEntry;
 use crate::model::name::GroupName;
 use crate::model::state::GroupState;
@@ -64,7 +65,7 @@ impl Store {
             let unknown = match self.rows.transact(batch.clone()).await {
                 Ok(Written::Applied(etags)) => {
                     return Ok(Commit::Done(GroupRow {
-                        state: next.clone(),
+                        state: Arc::new(next.clone()),
                         etag: etags.into_iter().next().unwrap_or_default(),
                         writes,
                     }));
@@ -113,24 +114,30 @@ impl Store {
         &self,
         before: Option<&HeartbeatRow>,
         next: Heartbeat,
-    ) -> Result<Commit<HeartbeatRow>, StoreError> {
+    ) -> Result<Commit<Arc<HeartbeatRow>>, StoreError> {
         let key = keys::heartbeat(&next.vantage);
         let write_id = uuid::Uuid::new_v4().simple().to_string();
         let etag = before.map(|row| row.etag.as_str());
-        let write = conditional(key.clone(), etag, heartbeat::encode(&next, &write_id)?);
+        let id = write_id.clone();
+        let (next, properties) = aside(move || {
+            let properties = heartbeat::encode(&next, &id);
+            (next, properties)
+        })
+        .await?;
+        let write = conditional(key.clone(), etag, properties?);
         let began = Instant::now();
         for is_last in [false, true] {
             let error = match self.rows.transact(vec![write.clone()]).await {
                 Ok(Written::Applied(etags)) => {
                     let etag = etags.into_iter().next().unwrap_or_default();
-                    return Ok(Commit::Done(HeartbeatRow { beat: next, etag }));
+                    return Ok(done(next, etag));
                 }
                 Ok(Written::Conflict) => return Ok(Commit::Lost),
                 Err(error @ RowError::Refused { .. }) => return Err(error.into()),
                 Err(error @ RowError::Unavailable { .. }) => error,
             };
             match self.fate_of_beat(&key, etag, &write_id).await? {
-                Fate::Ours(etag) => return Ok(Commit::Done(HeartbeatRow { beat: next, etag })),
+                Fate::Ours(etag) => return Ok(done(next, etag)),
                 Fate::Theirs => return Ok(Commit::Lost),
                 Fate::Unchanged => {
                     if is_last || began.elapsed() > SEND_AGAIN_WITHIN {
@@ -161,6 +168,10 @@ impl Store {
             Fate::Theirs
         })
     }
+}
+
+fn done(beat: Heartbeat, etag: String) -> Commit<Arc<HeartbeatRow>> {
+    Commit::Done(Arc::new(HeartbeatRow { beat, etag }))
 }
 
 fn conditional(key: String, etag: Option<&str>, properties: super::rows::Properties) -> Write {
