@@ -6,9 +6,13 @@
 mod doors;
 #[path = "support/handler.rs"]
 mod handler;
+#[path = "support/program.rs"]
+mod program;
 #[path = "support/rows.rs"]
 mod rows;
 
+#[path = "functions/alert.rs"]
+mod alert;
 #[path = "functions/bindings.rs"]
 mod bindings;
 #[path = "functions/groups.rs"]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::model::secret::HIDDEN;
+
 /// A connection that is not made within this time counts as refused.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -18,25 +20,54 @@ const IDLE_LIMIT: Duration = Duration::from_secs(4);
 /// Loopback, and the link-local addresses of the platform's own services.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16";
 
+/// The app settings that name where CA certificates are, instead of where the system keeps them.
+const CERTIFICATE_SETTINGS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// A client that follows no redirects and keeps connections. Each request sets its own total time limit. On a
 /// machine without CA certificates it trusts nobody, so that what needs no TLS works all the same.
 ///
 /// # Errors
 /// When TLS cannot be set up.
 pub fn client() -> Result<reqwest::Client, String> {
-    builder().build().or_else(|error| {
-        tracing::warn!(
-            "no CA certificates could be read ({}): every https:// request will fail",
-            causes(&error)
-                .last()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        );
-        builder()
-            .tls_certs_only(std::iter::empty())
-            .build()
-            .map_err(|error| format!("TLS could not be set up: {error}"))
-    })
+    checked_client().map(|(client, _)| client)
+}
+
+/// The same, and a line for people where the machine has no CA certificates: what follows, and what to do.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn checked_client() -> Result<(reqwest::Client, Option<String>), String> {
+    if let Ok(client) = builder().build() {
+        return Ok((client, None));
+    }
+    // What differs is only whom it trusts: if this can be made, the certificates were what was wrong.
+    let client = builder()
+        .tls_certs_only(std::iter::empty())
+        .build()
+        .map_err(|error| {
+            let causes = causes(&error);
+            let last = causes.last().map(ToString::to_string);
+            format!("TLS could not be set up: {}", last.unwrap_or_default())
+        })?;
+    let named = CERTIFICATE_SETTINGS
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    Ok((client, Some(no_certificates(&named.collect::<Vec<_>>()))))
+}
+
+/// What is told where no CA certificate could be read, while these settings say where they are.
+fn no_certificates(named: &[&str]) -> String {
+    if named.is_empty() {
+        return "this machine has no CA certificates, so nothing can be reached over https://: install them in \
+                its image (the package ca-certificates), or name a PEM file that holds them in SSL_CERT_FILE (an app \
+                setting, or a variable of the environment)"
+            .to_owned();
+    }
+    let named = named.join(" and ");
+    format!(
+        "no CA certificates can be read from where {named} points, so nothing can be reached over https://: name a \
+         PEM file that holds them, or remove the setting, so that the image's own are used"
+    )
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -161,9 +192,6 @@ pub fn place(url: &str) -> String {
 /// The longest text that is taken over from somebody else's answer, in characters.
 const LONGEST_QUOTE: usize = 240;
 
-/// What stands in the place of a secret.
-const HIDDEN: &str = "[secret]";
-
 /// Somebody else's text, fit to be shown: one line, not too long, without the secrets that we know of and
 /// without anything that looks like a token.
 #[must_use]
@@ -214,6 +242,20 @@ mod tests {
         for (millis, text) in cases {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }
+    }
+
+    #[test]
+    fn missing_certificates_are_told_with_what_to_do() {
+        let image = no_certificates(&[]);
+        assert!(
+            image.contains("ca-certificates") && image.contains("SSL_CERT_FILE"),
+            "{image}"
+        );
+        let setting = no_certificates(&["SSL_CERT_DIR"]);
+        assert!(
+            setting.contains("SSL_CERT_DIR points") && setting.contains("remove"),
+            "{setting}"
+        );
     }
 
     #[test]

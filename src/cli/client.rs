@@ -25,6 +25,8 @@ pub(super) struct Api {
     client: reqwest::Client,
     base: Url,
     key: Option<HeaderValue>,
+    /// What to do where this machine has no CA certificates.
+    no_certificates: Option<String>,
 }
 
 /// An answer that is no error.
@@ -46,8 +48,13 @@ impl Api {
                 "warning: the key travels unencrypted, because the address begins with http://",
             );
         }
-        let client = http::client().map_err(Failure::Failed)?;
-        Ok(Self { client, base, key })
+        let (client, no_certificates) = http::checked_client().map_err(Failure::Failed)?;
+        Ok(Self {
+            client,
+            base,
+            key,
+            no_certificates,
+        })
     }
 
     /// The address as people know it.
@@ -118,13 +125,15 @@ impl Api {
         let seen = Seen {
             status,
             location: header(LOCATION),
-            retry_after: header(RETRY_AFTER),
+            retry_after: header(RETRY_AFTER)
+                .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
             content_type: header(CONTENT_TYPE),
         };
         let body = answer
             .text()
             .await
             .map_err(|error| self.unreachable(error, group, order))?;
+        let body = self.without_key(body);
         if (200..300).contains(&status) {
             return Ok(Reply {
                 status,
@@ -132,7 +141,14 @@ impl Api {
                 from: self.address().to_owned(),
             });
         }
-        Err(self.refusal(&seen, body, group, json))
+        Err(self.refusal(&seen, body, (group, order), json))
+    }
+
+    /// An answer never holds the key; one that comes from something else on the way may.
+    fn without_key(&self, body: String) -> String {
+        let key = self.key.as_ref().and_then(|key| key.to_str().ok());
+        key.filter(|key| body.contains(key))
+            .map_or(body.clone(), |key| body.replace(key, "[key]"))
     }
 
     fn unreachable(&self, error: reqwest::Error, group: Option<&str>, order: bool) -> Failure {
@@ -142,6 +158,12 @@ impl Api {
         } else {
             format!("{address} cannot be reached: {}", root_cause(&error))
         };
+        if let Some(what_to_do) = &self.no_certificates
+            && self.base.scheme() == "https"
+        {
+            text.push_str(&format!("\n  Certificates: {what_to_do}."));
+            return Failure::Failed(text);
+        }
         if order && !error.is_connect() {
             text.push_str(&format!(
                 "\n  The order may have been taken all the same: look with `understudy show {}` before you repeat it.",
@@ -159,10 +181,17 @@ impl Api {
         Failure::Failed(text)
     }
 
-    fn refusal(&self, seen: &Seen, body: String, group: Option<&str>, json: bool) -> Failure {
+    /// `asked` is the group, if one is named, and whether it was an order.
+    fn refusal(
+        &self,
+        seen: &Seen,
+        body: String,
+        asked: (Option<&str>, bool),
+        json: bool,
+    ) -> Failure {
         let address = self.address();
         if let Some(error) = ApiError::read(&body) {
-            let mut message = error.lines(group);
+            let mut message = error.lines(asked.0, asked.1);
             if let Some(seconds) = &seen.retry_after {
                 message.push_str(&format!(
                     "\n  It asks to wait {} s.",

@@ -82,7 +82,7 @@ impl ApiError {
     }
 
     /// One or two lines: what it is, and what to do.
-    pub(super) fn lines(&self, group: Option<&str>) -> String {
+    pub(super) fn lines(&self, group: Option<&str>, order: bool) -> String {
         let mut text = format!(
             "{}: {}",
             render::plain(&self.code),
@@ -107,13 +107,20 @@ impl ApiError {
                 render::plain(&detail.message)
             ));
         }
-        if let Some(advice) = advice(&self.code) {
+        if let Some(advice) = advice(&self.code, order) {
             let group = group.unwrap_or("GROUP");
             text.push_str(&format!("\n  {}", advice.replace("{group}", group)));
         }
         text
     }
 }
+
+/// The code of an app whose store gives no answer.
+const NO_STORE: &str = "StoreUnavailable";
+
+/// What to know where a question, which changes nothing, met a store without an answer.
+const UNREAD: &str = "The state cannot be read now; try again in a moment. Lookups (GET /api/groups/{group}/active) go on \
+     with the last known answer.";
 
 /// What a person can do about an error, by its code.
 const ADVICE: &[(&str, &str)] = &[
@@ -126,7 +133,7 @@ const ADVICE: &[(&str, &str)] = &[
         "It has moved since you looked: see `understudy show {group}`, then decide anew.",
     ),
     (
-        "StoreUnavailable",
+        NO_STORE,
         "Nothing was changed as far as is known; try again in a moment.",
     ),
     (
@@ -171,7 +178,10 @@ const ADVICE: &[(&str, &str)] = &[
     ),
 ];
 
-fn advice(code: &str) -> Option<&'static str> {
+fn advice(code: &str, order: bool) -> Option<&'static str> {
+    if code == NO_STORE && !order {
+        return Some(UNREAD);
+    }
     ADVICE
         .iter()
         .find(|(known, _)| *known == code)
@@ -191,10 +201,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            error.lines(Some("contoso")),
+            error.lines(Some("contoso"), true),
             "CoolingDown: the last failover was too recent (until 2026-11-22T03:00:00Z)\n  \
              `understudy acknowledge contoso` ends the cool-down; orders pass it."
         );
+    }
+
+    #[test]
+    fn a_silent_store_is_told_otherwise_to_who_only_looks() {
+        let error = ApiError::read(
+            r#"{"error":{"code":"StoreUnavailable","message":"the store is silent"}}"#,
+        )
+        .unwrap();
+        let asked = error.lines(Some("contoso"), false);
+        assert!(asked.contains("cannot be read"), "{asked}");
+        assert!(asked.contains("/api/groups/contoso/active"), "{asked}");
+        assert!(!asked.contains("Nothing was changed"), "{asked}");
+        let ordered = error.lines(Some("contoso"), true);
+        assert!(ordered.contains("Nothing was changed"), "{ordered}");
+        assert!(error.lines(None, false).contains("/groups/GROUP/active"));
     }
 
     #[test]
@@ -219,6 +244,6 @@ mod tests {
             "{\"error\":{\"code\":\"InvalidRequest\",\"message\":\"a\\u001b[2Jb\\nc\"}}",
         )
         .unwrap();
-        assert_eq!(error.lines(None), "InvalidRequest: a\u{fffd}[2Jb c");
+        assert_eq!(error.lines(None, false), "InvalidRequest: a\u{fffd}[2Jb c");
     }
 }

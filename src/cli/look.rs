@@ -8,6 +8,7 @@ use super::client::{Api, Reply};
 use super::failure::Failure;
 use super::render;
 use super::shapes::{Entry, Group, GroupPage, HistoryPage};
+use super::signals;
 
 /// Every group that matches, all pages of them.
 pub(super) async fn status(api: &Api, filter: &Filter, json: bool) -> Printed {
@@ -31,6 +32,13 @@ pub(super) async fn status(api: &Api, filter: &Filter, json: bool) -> Printed {
         unreadable = page.unreadable;
     }
     let mut text = render::status(&groups, !filters.is_empty());
+    if !groups.is_empty() && groups.iter().all(|one| one.active_verdict() == "unknown") {
+        let address = api.address();
+        text.push_str(&format!(
+            "Nothing is known of any active site. Has a round ended, and lately? {address}/health says when the last one \
+             did; the timer makes them, and POST {address}/tick makes one now.\n"
+        ));
+    }
     for row in unreadable {
         text.push_str(&format!(
             "row {} cannot be read: {}\n",
@@ -88,7 +96,7 @@ pub(super) async fn explain(api: &Api, group: &str, json: bool) -> Printed {
     }
     let mut text = String::new();
     for sentence in &read.explanation {
-        text.push_str(&render::plain(sentence));
+        text.push_str(&signals::with_short_ids(sentence));
         text.push('\n');
     }
     Ok(text)

@@ -21,6 +21,7 @@ mod package;
 mod render;
 mod settings;
 mod shapes;
+mod signals;
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IsTerminal, Write};

@@ -162,7 +162,12 @@ fn told(kind: OrderKind, order: &OrderArgs, reply: Reply, json: bool) -> Printed
         lines.push(format!("{name}: {what} is under way"));
         lines.push(format!("Watch it: understudy show {name}"));
     } else {
-        lines.push(format!("{name}: {} done", kind.as_str()));
+        let became = if group.nothing_to_do {
+            format!("nothing to do for {}", kind.as_str())
+        } else {
+            format!("{} done", kind.as_str())
+        };
+        lines.push(format!("{name}: {became}"));
         lines.push(render::serving(&group));
         lines.extend(render::paused(&group));
         if kind == OrderKind::Drill {

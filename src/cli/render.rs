@@ -6,7 +6,10 @@ use std::fmt::Write;
 use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 
-use super::shapes::{DryRun, Entry, Group, Hold, Move, Signal, Times};
+use super::shapes::{DryRun, Entry, Group, Hold, Move, Times};
+use super::signals;
+use crate::decision::UNDERSTUDY;
+pub(super) use crate::model::words::count;
 
 /// A text on one line, without control characters.
 pub(super) fn plain(text: &str) -> String {
@@ -27,11 +30,11 @@ pub(super) fn time(text: &str) -> String {
     )
 }
 
-fn maybe(text: Option<&String>) -> String {
+pub(super) fn maybe(text: Option<&String>) -> String {
     text.map_or_else(String::new, |text| plain(text))
 }
 
-fn maybe_time(text: Option<&String>) -> String {
+pub(super) fn maybe_time(text: Option<&String>) -> String {
     text.map_or_else(String::new, |text| time(text))
 }
 
@@ -100,15 +103,6 @@ pub(super) fn status(groups: &[Group], filtered: bool) -> String {
     )
 }
 
-/// A number with its noun.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
-}
-
 fn what_holds(group: &Group) -> String {
     match (&group.hold, &group.paused) {
         (Some(hold), _) => plain(&hold.code),
@@ -147,7 +141,7 @@ pub(super) fn group(group: &Group) -> String {
     }
     if !group.signals.is_empty() {
         text.push('\n');
-        text.push_str(&signals(&group.signals));
+        text.push_str(&signals::list(&group.signals, &group.active));
     }
     text
 }
@@ -290,29 +284,6 @@ fn steps(moving: &Move) -> String {
     table(&["STEP", "STATE", "ATTEMPTS", "DETAIL"], rows)
 }
 
-fn signals(signals: &[Signal]) -> String {
-    let rows = signals
-        .iter()
-        .map(|signal| {
-            vec![
-                plain(&signal.id),
-                plain(&signal.kind),
-                maybe(signal.region.as_ref()),
-                maybe(signal.service.as_ref()),
-                maybe(signal.stage.as_ref()),
-                maybe_time(signal.received_at.as_ref()),
-                maybe_time(signal.expires_at.as_ref()),
-            ]
-        })
-        .collect();
-    table(
-        &[
-            "SIGNAL", "KIND", "REGION", "SERVICE", "STAGE", "RECEIVED", "EXPIRES",
-        ],
-        rows,
-    )
-}
-
 /// History, newest first.
 pub(super) fn history(group: &str, entries: &[Entry]) -> String {
     if entries.is_empty() {
@@ -354,7 +325,11 @@ pub(super) fn history(group: &str, entries: &[Entry]) -> String {
 }
 
 fn why(entry: &Entry) -> String {
-    let reason = maybe(entry.reason.as_ref());
+    let is_ours = entry.actor.as_deref() == Some(UNDERSTUDY);
+    let reason = match &entry.reason {
+        Some(reason) if is_ours => signals::with_short_ids(reason),
+        reason => maybe(reason.as_ref()),
+    };
     match &entry.hold {
         None => reason,
         Some(hold) if reason.is_empty() => hold_line(hold),

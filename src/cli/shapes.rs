@@ -56,6 +56,9 @@ pub(super) struct Group {
     pub(super) moving: Option<Move>,
     #[serde(default, deserialize_with = "or_empty")]
     pub(super) explanation: Vec<String>,
+    /// Of an answer to an order.
+    #[serde(default)]
+    pub(super) nothing_to_do: bool,
 }
 
 impl Group {
@@ -115,8 +118,12 @@ pub(super) struct Probe {
 pub(super) struct Signal {
     pub(super) id: String,
     pub(super) kind: String,
+    pub(super) site: Option<String>,
     pub(super) region: Option<String>,
     pub(super) service: Option<String>,
+    pub(super) is_evidence: Option<bool>,
+    pub(super) is_unclear: bool,
+    pub(super) why: Option<String>,
     pub(super) stage: Option<String>,
     pub(super) received_at: Option<String>,
     pub(super) expires_at: Option<String>,

@@ -19,6 +19,15 @@ pub fn video_indexer(
     let resource_group = part(raw.resource_group, at.child("resource_group"), report);
     let account_name = part(raw.account_name, at.child("account_name"), report);
     let account_id = id(raw.account_id, at.child("account_id"), report);
+    for (key, id) in [
+        ("subscription_id", &subscription_id),
+        ("account_id", &account_id),
+    ] {
+        if id.as_deref().is_some_and(is_placeholder) {
+            let message = "looks like the example's placeholder: put your own id in".to_owned();
+            report.warning(at.child(key), message);
+        }
+    }
     let api_base = raw
         .api_base
         .unwrap_or_else(|| raw::VIDEO_INDEXER_API.to_owned());
@@ -39,6 +48,16 @@ pub fn video_indexer(
         stuck_after,
         stuck_fails: raw.stuck_fails.unwrap_or(false),
     })
+}
+
+/// Whether all digits of an id are the same, as in the example file; no real id is like that.
+fn is_placeholder(id: &str) -> bool {
+    const LENGTH: usize = "00000000-0000-0000-0000-000000000000".len();
+    let mut digits = id.chars().filter(|letter| *letter != '-');
+    id.len() == LENGTH
+        && digits
+            .next()
+            .is_some_and(|first| digits.all(|digit| digit == first))
 }
 
 /// Reads the HTTP endpoints of a site; their names are unique in it.

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
@@ -44,8 +44,22 @@ enum Source {
 pub fn load(path: &Path, env: &Env) -> Loaded {
     let mut report = Report::new(path.display().to_string());
     let source = read(path, &mut report);
-    let shape = Shape::of(&super::schema());
-    let settings = settings(source, env, &shape, &mut report);
+    loaded(source, env, report)
+}
+
+/// The same for a file whose contents are at hand; `origin` is its name in what is reported.
+#[must_use]
+pub fn load_bytes(origin: &str, bytes: Vec<u8>, env: &Env) -> Loaded {
+    let mut report = Report::new(origin.to_owned());
+    let source = text_of(bytes, &mut report);
+    loaded(source, env, report)
+}
+
+fn loaded(source: Source, env: &Env, report: Report) -> Loaded {
+    static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of(&super::schema()));
+    let mut report = report;
+    let shape = &*SHAPE;
+    let settings = settings(source, env, shape, &mut report);
     report.sort();
     Loaded {
         settings: Settings {
@@ -73,6 +87,10 @@ fn read(path: &Path, report: &mut Report) -> Source {
             return Source::Unreadable;
         }
     };
+    text_of(bytes, report)
+}
+
+fn text_of(bytes: Vec<u8>, report: &mut Report) -> Source {
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -128,6 +146,7 @@ fn lines_outside_store(text: &str) -> Vec<bool> {
 }
 
 fn settings(source: Source, env: &Env, shape: &Shape, report: &mut Report) -> Settings {
+    let is_broken = matches!(source, Source::Pieces { .. });
     let (mut root, whole, store_known) = match source {
         Source::Whole(root) => (root, true, true),
         Source::Pieces {
@@ -142,7 +161,12 @@ fn settings(source: Source, env: &Env, shape: &Shape, report: &mut Report) -> Se
 
     let controller = controller(at, env, shape, report);
     let store = section::<raw::Store>(at, "store", shape, report);
+    let warned = report.warnings.len();
     let store = store::read(store, at, env, store_known, hurt.contains(&"store"), report);
+    if is_broken {
+        // What is unwise about the rest of a file that is not TOML is told when it is.
+        report.warnings.truncate(warned);
+    }
 
     let before = report.problems.len();
     let policy = section::<raw::Policy>(at, "policy", shape, report).good;

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::deployment::Settings;
 
-pub use load::load;
+pub use load::{load, load_bytes};
 pub use schema::schema;
 
 /// App settings: the environment's variables.

@@ -245,7 +245,8 @@ impl<'a> At<'a> {
         &self.node.source
     }
 
-    /// The way to it, for example `groups[0].sites[1].region`.
+    /// The way to it, for example `groups[0].sites[1].region`. Of what is no plain key only the beginning: a lost
+    /// quotation mark makes a key of half a file, with its secrets.
     #[must_use]
     pub fn path(&self) -> String {
         let mut path = self.up.map_or_else(String::new, At::path);
@@ -255,10 +256,24 @@ impl<'a> At<'a> {
                 if !path.is_empty() {
                     path.push('.');
                 }
-                path.push_str(key);
+                path.push_str(&shown(key));
             }
             Step::Index(index) => path.push_str(&format!("[{index}]")),
         }
         path
+    }
+}
+
+/// The longest key that is told whole, in characters: no key of ours is as long.
+const LONGEST_KEY: usize = 64;
+
+/// A key as it is told.
+fn shown(key: &str) -> String {
+    let is_plain = |letter: &char| letter.is_alphanumeric() || "_-".contains(*letter);
+    let plain: String = key.chars().take_while(is_plain).take(LONGEST_KEY).collect();
+    if plain.len() == key.len() {
+        plain
+    } else {
+        format!("{plain}…")
     }
 }

@@ -46,7 +46,7 @@ pub struct File {
 }
 
 /// This deployment of Understudy.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Controller {
     /// Where this deployment runs; without it the region in REGION_NAME, else `local`.
@@ -295,7 +295,7 @@ pub struct MediaServices {
 }
 
 /// An HTTP endpoint.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// Its name within the site.

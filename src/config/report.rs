@@ -14,6 +14,15 @@ pub fn shown(text: &str) -> String {
     }
 }
 
+/// A text on one line: a quoted key or value may hold anything, and findings go to logs and answers.
+fn on_one_line(text: String) -> String {
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, " ")
+    } else {
+        text
+    }
+}
+
 /// What was found so far.
 #[derive(Debug)]
 pub struct Report {
@@ -54,7 +63,7 @@ impl Report {
             origin: self.file.clone(),
             line,
             key: String::new(),
-            message,
+            message: on_one_line(message),
         });
     }
 
@@ -64,7 +73,7 @@ impl Report {
             origin: self.file.clone(),
             line: None,
             key: key.to_owned(),
-            message,
+            message: on_one_line(message),
         });
     }
 
@@ -95,8 +104,8 @@ impl Report {
         Finding {
             origin,
             line,
-            key: at.path(),
-            message,
+            key: on_one_line(at.path()),
+            message: on_one_line(message),
         }
     }
 }
@@ -106,6 +115,6 @@ fn setting(name: &str, message: String) -> Finding {
         origin: name.to_owned(),
         line: None,
         key: String::new(),
-        message,
+        message: on_one_line(message),
     }
 }

@@ -129,7 +129,29 @@ fn both(endpoint: &str, text: String, at: At<'_>, report: &mut Report) -> Option
 
 fn identity(endpoint: &str, at: At<'_>, report: &mut Report) -> Option<TableAccess> {
     let endpoint = good_url(endpoint, Purpose::BearerBase, at.child("endpoint"), report)?;
+    let host = Url::parse(&endpoint)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default();
+    if let Some((service, tables)) = other_service(&host) {
+        let message = format!(
+            "is the address of the {service} service, and the record is kept in tables: is https://{tables} meant?"
+        );
+        report.warning(at.child("endpoint"), message);
+    }
     Some(TableAccess::Identity { endpoint })
+}
+
+/// Which other service of Azure Storage a host is of, and the host of the same account's tables.
+fn other_service(host: &str) -> Option<(&'static str, String)> {
+    let (account, rest) = host.split_once('.')?;
+    let (service, domain) = rest.split_once('.')?;
+    let service = ["blob", "queue", "file", "dfs", "web"]
+        .into_iter()
+        .find(|known| *known == service)?;
+    domain
+        .starts_with("core.")
+        .then(|| (service, format!("{account}.table.{domain}")))
 }
 
 fn connection(text: String, at: At<'_>, report: &mut Report) -> Option<TableAccess> {

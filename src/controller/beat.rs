@@ -2,10 +2,12 @@
 //! who was first, and whoever was late folds again onto what is there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::tick::DECIDED_AT_ONCE;
 use super::{Controller, now};
 use crate::adapters::store::heartbeat::{Heartbeat, HeartbeatRow};
 use crate::adapters::store::{Commit, StoreError};
@@ -33,7 +35,7 @@ pub struct Sweep {
 #[derive(Debug)]
 pub struct Folded {
     /// The row as it now stands.
-    pub row: HeartbeatRow,
+    pub row: Arc<HeartbeatRow>,
     /// Whether any of the rounds counted.
     pub counted: bool,
 }
@@ -45,16 +47,17 @@ impl Controller {
     /// When the store cannot be reached.
     pub async fn fold(
         &self,
-        before: Option<HeartbeatRow>,
+        before: Option<Arc<HeartbeatRow>>,
         rounds: &BTreeMap<GroupName, Round>,
         sweep: &Sweep,
     ) -> Result<Folded, StoreError> {
         let mut before = before;
         for attempt in 0..TRIES {
-            let (next, counted) = self.folded(before.as_ref(), rounds, sweep);
-            match self.store.beat(before.as_ref(), next).await? {
+            let (next, counted) = self.folded(before.as_deref(), rounds, sweep).await;
+            match self.store.beat(before.as_deref(), next).await? {
                 Commit::Done(row) => {
                     self.memory.keep_heartbeat(&row);
+                    self.shelf.clear();
                     return Ok(Folded { row, counted });
                 }
                 Commit::Lost => {
@@ -63,7 +66,7 @@ impl Controller {
                     if let Some(row) = before.as_ref().filter(|row| is_late(row, rounds)) {
                         self.memory.keep_heartbeat(row);
                         return Ok(Folded {
-                            row: row.clone(),
+                            row: Arc::clone(row),
                             counted: false,
                         });
                     }
@@ -87,7 +90,7 @@ impl Controller {
             })
     }
 
-    fn folded(
+    async fn folded(
         &self,
         before: Option<&HeartbeatRow>,
         rounds: &BTreeMap<GroupName, Round>,
@@ -106,7 +109,10 @@ impl Controller {
             |row| row.beat.clone(),
         );
         let mut counted = false;
-        for (group, round) in rounds {
+        for (index, (group, round)) in rounds.iter().enumerate() {
+            if index % DECIDED_AT_ONCE == DECIDED_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
             let Some(spec) = self.spec(group) else {
                 continue;
             };
@@ -116,8 +122,8 @@ impl Controller {
                 round.started_at,
                 &spec.policy,
             );
-            let folded = evidence::fold(seen, round, &spec.policy);
-            next.evidence.insert(group.clone(), folded);
+            let folded = evidence::fold(seen.map(AsRef::as_ref), round, &spec.policy);
+            next.evidence.insert(group.clone(), Arc::new(folded));
         }
         if let Some(began_at) = sweep.began_at {
             next.evidence.retain(|group, seen| {

@@ -13,6 +13,7 @@ use crate::adapters::store::codec::GroupRow;
 use crate::adapters::store::{Commit, StoreError};
 use crate::decision::{self, Decision, Observation, steps};
 use crate::model::evidence::GroupEvidence;
+use crate::model::history::{HistoryEntry, HistoryKind};
 use crate::model::moves::{Step, StepReport};
 use crate::model::name::GroupName;
 use crate::model::order::Order;
@@ -139,7 +140,7 @@ impl Controller {
     pub async fn cycle(
         &self,
         row: Option<GroupRow>,
-        initial: GroupState,
+        initial: &GroupState,
         asked: &Asked<'_>,
     ) -> Result<Cycled, StoreError> {
         let spec = asked.spec;
@@ -155,7 +156,7 @@ impl Controller {
                 signals_are_current,
                 ..*asked
             };
-            let state = row.as_ref().map_or(&initial, |row| &row.state);
+            let state = row.as_ref().map_or(initial, |row| row.state.as_ref());
             let decision = self.decide(state, &asked);
             let changes = decision.next != *state || !decision.history.is_empty();
             if is_dry || !changes {
@@ -170,6 +171,7 @@ impl Controller {
                 Commit::Done(written) => {
                     storm.follow(state, &decision.next, spec);
                     self.memory.keep(group, &written.state, asked_at);
+                    self.shelf.clear();
                     report(group, &decision);
                     return Ok(Cycled {
                         decision,
@@ -219,14 +221,17 @@ impl Controller {
             let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
             let asked = Asked {
                 spec,
-                evidence: heartbeat.as_ref().and_then(|row| row.of(&spec.name)),
+                evidence: heartbeat
+                    .as_ref()
+                    .and_then(|row| row.of(&spec.name))
+                    .map(AsRef::as_ref),
                 signals,
                 signals_are_current: false,
                 order: None,
                 reports: &reports,
                 storm: &storm,
             };
-            decision = self.cycle(row, decision.next, &asked).await?.decision;
+            decision = self.cycle(row, &decision.next, &asked).await?.decision;
         }
         Ok(())
     }
@@ -249,6 +254,14 @@ impl Controller {
     }
 }
 
+/// A signal and a failed step say themselves what happened; of everything else the rule says it.
+fn told(entry: &HistoryEntry, decision: &Decision) -> String {
+    match (entry.kind, &entry.reason) {
+        (HistoryKind::Signal | HistoryKind::StepFailed, Some(reason)) => reason.clone(),
+        (kind, _) => format!("{} ({})", kind.as_str(), decision.rule.says()),
+    }
+}
+
 /// One line per decision that changed something, readable alone, with fields for search.
 fn report(group: &GroupName, decision: &Decision) {
     for entry in &decision.history {
@@ -261,9 +274,8 @@ fn report(group: &GroupName, decision: &Decision) {
             to = entry.to.as_ref().map(crate::model::name::SiteName::as_str),
             actor = %entry.actor,
             hold = entry.hold.as_ref().map(|hold| hold.code.as_str()),
-            "{group}: {} ({})",
-            entry.kind.as_str(),
-            decision.rule.says()
+            "{group}: {}",
+            told(entry, decision)
         );
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::rows::starting_state;
+use super::rows::Origin;
 use super::{Controller, GroupError, now};
 use crate::adapters::store::alerts::AlertRow;
 use crate::adapters::store::heartbeat::HeartbeatRow;
@@ -42,8 +42,8 @@ pub struct Lookup {
     pub as_of: Timestamp,
     /// Whether the store could not be read since.
     pub stale: bool,
-    /// Whether the group has a row; without one every process starts it at its own time.
-    pub has_row: bool,
+    /// Whether it is from a row, there now or before; without one every process starts it at its own time.
+    pub is_recorded: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -54,8 +54,8 @@ struct Known {
     asked_at: Instant,
     /// When its answer was there.
     learned_at: Instant,
-    /// Whether the group has a row; without one its starting state must not move with the clock.
-    has_row: bool,
+    /// Whether it is from a row, there now or before; otherwise its start must not move with the clock.
+    is_recorded: bool,
 }
 
 /// Whose turn it is to read a group, and how the last read failed: those that waited for it share its
@@ -67,7 +67,7 @@ type Turn = Arc<tokio::sync::Mutex<Option<(Instant, StoreError)>>>;
 pub struct Memory {
     known: Mutex<HashMap<GroupName, Known>>,
     reading: Mutex<HashMap<GroupName, Turn>>,
-    heartbeat: Mutex<Option<(Instant, HeartbeatRow)>>,
+    heartbeat: Mutex<Option<(Instant, Arc<HeartbeatRow>)>>,
     alerts: Mutex<Option<(Instant, Arc<Vec<Alert>>)>>,
     /// When the last read failed; `None` once one has succeeded.
     failed_at: Mutex<Option<Instant>>,
@@ -76,15 +76,15 @@ pub struct Memory {
 
 impl Memory {
     /// Remembers a record that was written, or read by a question asked at `asked_at`.
-    pub fn keep(&self, group: &GroupName, state: &GroupState, asked_at: Instant) {
-        self.put(group, state.clone(), true, asked_at);
+    pub fn keep(&self, group: &GroupName, state: &Arc<GroupState>, asked_at: Instant) {
+        self.put(group, Arc::clone(state), true, asked_at);
         self.changed.notify_waiters();
     }
 
     /// Remembers everything a scan brought.
     pub fn keep_snapshot(&self, snapshot: &Snapshot, vantage: &Vantage) {
         for (group, row) in &snapshot.groups {
-            self.put(group, row.state.clone(), true, snapshot.asked_at);
+            self.put(group, Arc::clone(&row.state), true, snapshot.asked_at);
         }
         if let Some(row) = snapshot.heartbeat(vantage) {
             self.keep_heartbeat(row);
@@ -95,16 +95,16 @@ impl Memory {
     }
 
     /// Remembers a heartbeat that was just written or read.
-    pub fn keep_heartbeat(&self, row: &HeartbeatRow) {
-        *locked(&self.heartbeat) = Some((Instant::now(), row.clone()));
+    pub fn keep_heartbeat(&self, row: &Arc<HeartbeatRow>) {
+        *locked(&self.heartbeat) = Some((Instant::now(), Arc::clone(row)));
     }
 
     /// The heartbeat, if it was read or written less than `age` ago.
-    pub fn heartbeat(&self, age: Duration) -> Option<HeartbeatRow> {
+    pub fn heartbeat(&self, age: Duration) -> Option<Arc<HeartbeatRow>> {
         locked(&self.heartbeat)
             .as_ref()
             .filter(|(at, _)| at.elapsed() < age)
-            .map(|(_, row)| row.clone())
+            .map(|(_, row)| Arc::clone(row))
     }
 
     /// Remembers the alerts that were just read.
@@ -129,7 +129,7 @@ impl Memory {
 
     /// A question that was asked before what is known was learned may bring an older answer: a
     /// generation that was shown never falls again.
-    fn put(&self, group: &GroupName, state: GroupState, has_row: bool, asked_at: Instant) {
+    fn put(&self, group: &GroupName, state: Arc<GroupState>, is_recorded: bool, asked_at: Instant) {
         let mut all = locked(&self.known);
         let age = |state: &GroupState| (state.generation, state.revision);
         let is_overtaken = all
@@ -139,11 +139,11 @@ impl Memory {
             return;
         }
         let known = Known {
-            state: Arc::new(state),
+            state,
             as_of: before_now(asked_at.elapsed()),
             asked_at,
             learned_at: Instant::now(),
-            has_row,
+            is_recorded,
         };
         all.insert(group.clone(), known);
     }
@@ -170,11 +170,18 @@ impl Memory {
             .map(|known| known.state)
     }
 
-    /// How a group without a row was shown before: its start must not move with the clock.
-    pub fn starting(&self, group: &GroupName) -> Option<GroupState> {
+    /// What is known of a group that had a row.
+    pub fn recorded(&self, group: &GroupName) -> Option<Arc<GroupState>> {
         self.get(group)
-            .filter(|known| !known.has_row)
-            .map(|known| known.state.as_ref().clone())
+            .filter(|known| known.is_recorded)
+            .map(|known| known.state)
+    }
+
+    /// How a group without a row was shown before: its start must not move with the clock.
+    pub fn starting(&self, group: &GroupName) -> Option<Arc<GroupState>> {
+        self.get(group)
+            .filter(|known| !known.is_recorded)
+            .map(|known| known.state)
     }
 
     fn forget(&self, group: &GroupName) {
@@ -311,8 +318,8 @@ impl Controller {
             .as_ref()
             .err()
             .map(|error| (Instant::now(), error.clone()));
-        if let Some((state, has_row)) = read? {
-            self.memory.put(&group, state, has_row, reading_since);
+        if let Some((state, is_recorded)) = read? {
+            self.memory.put(&group, state, is_recorded, reading_since);
             self.memory.changed.notify_waiters();
         } else {
             self.memory.forget(&group);
@@ -325,18 +332,20 @@ impl Controller {
     pub(super) async fn read(
         &self,
         group: &GroupName,
-    ) -> Result<Option<(GroupState, bool)>, StoreError> {
+    ) -> Result<Option<(Arc<GroupState>, bool)>, StoreError> {
         if let Some(row) = self.store.group(group).await? {
             return Ok(Some((row.state, true)));
         }
         let Some(spec) = self.spec(group) else {
-            return Ok(None);
+            // Its row has vanished, and nobody can make it again before its configuration is mended.
+            return Ok(self.memory.recorded(group).map(|state| (state, true)));
         };
         if let Some(state) = self.memory.starting(group) {
             return Ok(Some((state, false)));
         }
         let newest = self.store.newest_entry(group).await?;
-        Ok(Some((starting_state(spec, newest.as_ref()), false)))
+        let start = self.start(spec, newest.as_ref());
+        Ok(Some((start.state, start.origin == Origin::Memory)))
     }
 }
 
@@ -345,7 +354,7 @@ fn answer(known: &Known, stale: bool) -> Lookup {
         state: Arc::clone(&known.state),
         as_of: known.as_of,
         stale,
-        has_row: known.has_row,
+        is_recorded: known.is_recorded,
     }
 }
 
@@ -354,7 +363,7 @@ mod tests {
     use super::*;
     use crate::model::answer::{Answer, AnswerAccounts};
 
-    fn record(generation: u64) -> GroupState {
+    fn record(generation: u64) -> Arc<GroupState> {
         let answer = Answer {
             site: "west".into(),
             region: "westeurope".to_owned(),
@@ -362,7 +371,7 @@ mod tests {
         };
         let mut state = GroupState::new(answer, now());
         state.generation = generation;
-        state
+        Arc::new(state)
     }
 
     #[test]
@@ -382,13 +391,24 @@ mod tests {
         let memory = Memory::default();
         let group = GroupName::from("contoso");
         let shown = || memory.get(&group).unwrap().state.generation;
-        let before_the_move = Instant::now();
-        std::thread::sleep(Duration::from_millis(1));
+        let before_the_move = Instant::now()
+            .checked_sub(Duration::from_millis(1))
+            .unwrap();
         memory.keep(&group, &record(7), Instant::now());
         memory.keep(&group, &record(6), before_the_move);
         assert_eq!(shown(), 7);
-        std::thread::sleep(Duration::from_millis(1));
-        memory.keep(&group, &record(0), Instant::now());
-        assert_eq!(shown(), 0, "what the store says now is what is shown");
+    }
+
+    #[test]
+    fn what_the_store_says_now_is_what_is_shown() {
+        let memory = Memory::default();
+        let group = GroupName::from("contoso");
+        let asked_at = Instant::now();
+        memory.keep(&group, &record(7), asked_at);
+        let later = Instant::now()
+            .checked_add(Duration::from_millis(1))
+            .unwrap();
+        memory.keep(&group, &record(0), later);
+        assert_eq!(memory.get(&group).unwrap().state.generation, 0);
     }
 }

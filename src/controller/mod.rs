@@ -9,9 +9,11 @@
 //! | rows that are missing | `rows` |
 //! | decide, commit, act for one group | `cycle` |
 //! | probing one group | `observe` |
+//! | the rounds of a sweep | `rounds` |
 //! | folding rounds into the heartbeat | `beat` |
 //! | which account now | `lookup` |
 //! | what answers show of a group | `view` |
+//! | lists of groups | `overview` |
 //! | is the app itself well | `wellbeing` |
 
 pub mod alert;
@@ -20,6 +22,8 @@ pub mod cycle;
 pub mod lookup;
 pub mod observe;
 pub mod order;
+pub mod overview;
+mod rounds;
 pub mod rows;
 pub mod tick;
 pub mod view;
@@ -36,9 +40,9 @@ use crate::model::deployment::Deployment;
 use crate::model::name::GroupName;
 use crate::model::spec::GroupSpec;
 
-/// Probes under way at once. A probe makes at most two requests at a time (the account and its ARM
-/// resource), which keeps a deployment below 1,024 requests in flight.
-pub const PROBES_AT_ONCE: usize = 500;
+/// Requests of probes that are under way at once. What else is asked meanwhile (the store, witnesses) keeps a
+/// deployment below 1,024 in flight.
+pub const REQUESTS_AT_ONCE: usize = 900;
 
 /// Why a question about a group has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -68,6 +72,7 @@ pub struct Controller {
     turn: Mutex<()>,
     alerted: alert::Doorbell,
     memory: lookup::Memory,
+    shelf: overview::Shelf,
 }
 
 impl Controller {
@@ -80,10 +85,11 @@ impl Controller {
             prober,
             process: uuid::Uuid::now_v7().to_string(),
             started_at: now(),
-            probes: Arc::new(Semaphore::new(PROBES_AT_ONCE)),
+            probes: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
             turn: Mutex::new(()),
             alerted: alert::Doorbell::default(),
             memory: lookup::Memory::default(),
+            shelf: overview::Shelf::default(),
         })
     }
 

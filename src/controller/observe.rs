@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use tokio::sync::OnceCell;
 
-use super::{Controller, PROBES_AT_ONCE, now};
+use super::{Controller, REQUESTS_AT_ONCE, now};
 use crate::decision::reading;
 use crate::model::name::AccountKey;
 use crate::model::policy::Policy;
@@ -32,17 +32,27 @@ impl Controller {
                     .map(|account| (account.key(&site.name), site.region.as_str(), account))
             })
             .collect();
-        let places = u32::try_from(accounts.len().clamp(1, PROBES_AT_ONCE)).unwrap_or(1);
+        let places = |account: &AccountSpec| account.requests_at_once();
+        let all: usize = accounts.iter().map(|(_, _, account)| places(account)).sum();
+        let all = u32::try_from(all.clamp(1, REQUESTS_AT_ONCE)).unwrap_or(1);
         // The semaphore is never closed, so a permit always comes; without one we would only be less
         // polite.
-        let _permit = Arc::clone(&self.probes).acquire_many_owned(places).await;
+        let mut permit = Arc::clone(&self.probes).acquire_many_owned(all).await.ok();
 
         let started_at = now();
-        let readings =
-            join_all(accounts.iter().map(|(key, region, account)| {
-                self.ask(key, region, account, &spec.policy, confirm)
-            }))
-            .await;
+        let readings = join_all(accounts.iter().map(|(key, region, account)| {
+            // An account that answers gives its places back at once, so that those of a region that hangs take
+            // no more than their own.
+            let places = permit
+                .as_mut()
+                .and_then(|permit| permit.split(places(account)));
+            let asking = self.ask(key, region, account, &spec.policy, confirm);
+            async move {
+                let _places = places;
+                asking.await
+            }
+        }))
+        .await;
         let mut round = Round {
             started_at,
             asked_twice: confirm,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::beat::Sweep;
 use super::cycle::{Asked, Storm};
 use super::observe::Control;
-use super::rows::starting_state;
 use super::view::{self, GroupView};
 use super::{Controller, GroupError, now};
 use crate::adapters::store::StoreError;
@@ -21,6 +20,7 @@ use crate::model::name::GroupName;
 use crate::model::order::Order;
 use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
+use crate::model::state::GroupState;
 
 /// An order is answered within this time, whatever the store does: the contract allows 30 s.
 const ORDER_LIMIT: Duration = Duration::from_secs(27);
@@ -30,8 +30,10 @@ const ROUND_LIMIT: Duration = Duration::from_secs(12);
 /// What is answered to an order.
 #[derive(Debug, Clone)]
 pub enum OrderAnswer {
-    /// Done, or nothing was to be done.
+    /// Done.
     Done(Box<GroupView>),
+    /// Nothing was to be done.
+    Nothing(Box<GroupView>),
     /// A move is under way.
     Running(Box<GroupView>),
     /// Refused.
@@ -88,10 +90,10 @@ impl Controller {
         let spec = self.ordered(group)?;
         let row = self.store.group(group).await?;
         let initial = match &row {
-            Some(row) => row.state.clone(),
+            Some(row) => Arc::clone(&row.state),
             None => {
                 let newest = self.store.newest_entry(group).await?;
-                starting_state(&spec, newest.as_ref())
+                self.start(&spec, newest.as_ref()).state
             }
         };
         if order
@@ -111,14 +113,14 @@ impl Controller {
         let storm = Storm::default();
         let asked = Asked {
             spec: &spec,
-            evidence: evidence.as_ref(),
+            evidence: evidence.as_deref(),
             signals: &signals,
             signals_are_current: false,
             order: Some(order),
             reports: &[],
             storm: &storm,
         };
-        let cycled = self.cycle(row, initial, &asked).await?;
+        let cycled = self.cycle(row, &initial, &asked).await?;
         let decision = cycled.decision;
         if !decision.claims.is_empty() && !order.dry_run {
             self.go_on(Arc::clone(&spec), signals.clone(), decision.clone());
@@ -131,6 +133,10 @@ impl Controller {
             Ruling::GenerationMismatch => OrderAnswer::GenerationMismatch {
                 generation: decision.next.generation,
             },
+            // Whatever an order does, history tells of.
+            Ruling::Done if decision.history.is_empty() => {
+                OrderAnswer::Nothing(self.shown(&spec, decision.next, evidence, signals))
+            }
             Ruling::Done => OrderAnswer::Done(self.shown(&spec, decision.next, evidence, signals)),
             Ruling::Running => {
                 OrderAnswer::Running(self.shown(&spec, decision.next, evidence, signals))
@@ -155,15 +161,15 @@ impl Controller {
     fn shown(
         &self,
         spec: &Arc<GroupSpec>,
-        state: crate::model::state::GroupState,
-        evidence: Option<GroupEvidence>,
+        state: GroupState,
+        evidence: Option<Arc<GroupEvidence>>,
         signals: Vec<Signal>,
     ) -> Box<GroupView> {
         let storm = Storm::default();
         Box::new(view::of(
             self,
             spec,
-            state,
+            Arc::new(state),
             evidence,
             signals,
             &storm,
@@ -178,9 +184,9 @@ impl Controller {
         spec: &Arc<GroupSpec>,
         order: &Order,
         confirm: bool,
-    ) -> Result<Option<GroupEvidence>, StoreError> {
+    ) -> Result<Option<Arc<GroupEvidence>>, StoreError> {
         let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
-        let known = evidence_of(heartbeat.as_ref(), spec);
+        let known = evidence_of(heartbeat.as_deref(), spec);
         let is_fresh = known.as_ref().is_some_and(|seen| {
             // One from ahead comes from a clock that has been wrong; an account that is new in the
             // configuration has not been seen at all.
@@ -222,7 +228,7 @@ impl Controller {
     }
 }
 
-fn evidence_of(heartbeat: Option<&HeartbeatRow>, spec: &GroupSpec) -> Option<GroupEvidence> {
+fn evidence_of(heartbeat: Option<&HeartbeatRow>, spec: &GroupSpec) -> Option<Arc<GroupEvidence>> {
     heartbeat?.of(&spec.name).cloned()
 }
 

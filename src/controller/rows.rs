@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use super::Controller;
 use super::tick::{TickReport, note, some_at_once};
-use super::{Controller, now};
 use crate::adapters::store::codec::GroupRow;
 use crate::adapters::store::{Commit, Snapshot, StoreError};
 use crate::model::answer::{Answer, AnswerAccounts};
@@ -62,7 +64,7 @@ impl Controller {
         }
         let made = some_at_once(making).await;
         for result in made {
-            let (group, row, rebuilt) = match result {
+            let (group, row, origin) = match result {
                 Ok(made) => made,
                 Err(error) if error.is_of_the_store() => return Err(error),
                 Err(error) => {
@@ -70,11 +72,11 @@ impl Controller {
                     continue;
                 }
             };
-            if rebuilt {
+            if let Some(source) = origin.source() {
                 note(
                     report,
                     format!(
-                        "the row of {group} had vanished: rebuilt from its history as generation {} on {}",
+                        "the row of {group} had vanished: rebuilt from {source} as generation {} on {}",
                         row.state.generation,
                         row.state.active()
                     ),
@@ -85,17 +87,36 @@ impl Controller {
         Ok(())
     }
 
+    /// The record of a group without a row: from its history, or from what this process knows where that is more,
+    /// so that the generation does not fall where a store has lost everything.
+    pub(super) fn start(&self, spec: &GroupSpec, newest: Option<&HistoryEntry>) -> Start {
+        let known = self
+            .memory
+            .recorded(&spec.name)
+            .filter(|known| newest.is_none_or(|entry| entry.generation < known.generation));
+        match (known, newest) {
+            (Some(known), _) => Start {
+                state: known,
+                origin: Origin::Memory,
+            },
+            (None, newest) => Start {
+                state: Arc::new(starting_state(spec, newest, self.started_at)),
+                origin: newest.map_or(Origin::New, |_| Origin::History),
+            },
+        }
+    }
+
     async fn make_row(
         &self,
         spec: &Arc<GroupSpec>,
         newest: Option<HistoryEntry>,
-    ) -> Result<(GroupName, GroupRow, bool), StoreError> {
-        let state = starting_state(spec, newest.as_ref());
+    ) -> Result<(GroupName, GroupRow, Origin), StoreError> {
+        let Start { state, origin } = self.start(spec, newest.as_ref());
         let group = spec.name.clone();
         match self.store.commit(&group, None, &state, &[]).await? {
-            Commit::Done(row) => Ok((group, row, newest.is_some())),
+            Commit::Done(row) => Ok((group, row, origin)),
             Commit::Lost => match self.store.group(&group).await? {
-                Some(row) => Ok((group, row, false)),
+                Some(row) => Ok((group, row, Origin::New)),
                 None => Err(StoreError::Unavailable(format!(
                     "the row of {group} was made and removed by others"
                 ))),
@@ -104,15 +125,49 @@ impl Controller {
     }
 }
 
-/// The state of a group without a row: its primary, unless history knows better.
-#[must_use]
-pub fn starting_state(spec: &GroupSpec, newest: Option<&HistoryEntry>) -> GroupState {
+/// How a group without a row begins.
+pub(super) struct Start {
+    /// The record.
+    pub state: Arc<GroupState>,
+    /// Where it is from.
+    pub origin: Origin,
+}
+
+/// Where the record of a group without a row is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Nothing is known of it: its primary.
+    New,
+    /// Its newest history entry.
+    History,
+    /// What this process has read or written before, and history says less.
+    Memory,
+}
+
+impl Origin {
+    /// What it was rebuilt from, for people; `None` for one that is new.
+    const fn source(self) -> Option<&'static str> {
+        match self {
+            Self::New => None,
+            Self::History => Some("its history"),
+            Self::Memory => Some("what this process knew, since its history says less,"),
+        }
+    }
+}
+
+/// The state of a group without a row: its primary, since this process started, unless history knows better. Its
+/// beginning does not move with the clock, so that whoever asks again before the first round is told the same.
+fn starting_state(
+    spec: &GroupSpec,
+    newest: Option<&HistoryEntry>,
+    started_at: Timestamp,
+) -> GroupState {
     let primary = spec.primary().map_or_else(
         || unconfigured(&crate::model::name::SiteName::from("")),
         crate::model::spec::SiteSpec::answer,
     );
     match newest {
-        None => GroupState::new(primary, now()),
+        None => GroupState::new(primary, started_at),
         Some(entry) => {
             let answer = spec.site(&entry.active).map_or_else(
                 || unconfigured(&entry.active),

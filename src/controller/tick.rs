@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use tokio::task::JoinSet;
+use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::beat::Sweep;
-use super::cycle::{Asked, Cycled, Storm};
-use super::observe::Control;
+use super::cycle::{Asked, Storm};
 use super::{Controller, now};
 use crate::adapters::store::StoreError;
 use crate::adapters::store::codec::GroupRow;
@@ -22,6 +20,7 @@ use crate::model::name::GroupName;
 use crate::model::sample::Round;
 use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
+use crate::model::words::count;
 
 /// A tick ends itself by now; the host would kill the process at `functionTimeout` (two minutes),
 /// taking every other request with it.
@@ -32,6 +31,8 @@ const WAVE: Duration = Duration::from_secs(12);
 const WAVE_LEAST: Duration = Duration::from_secs(2);
 /// A tick that is still reading or committing by now gives up; what is not written is decided by the next.
 const TICK_GIVEN_UP: Duration = Duration::from_secs(110);
+/// Groups that are decided on in one go; then others of the process have their turn.
+pub(super) const DECIDED_AT_ONCE: usize = 128;
 /// Commits under way at once.
 pub(super) const COMMITS_AT_ONCE: usize = 32;
 
@@ -93,15 +94,19 @@ impl Controller {
             self.decide_all(&mut sweeping, &groups).await?;
         }
         let due = self.due(&sweeping, scope);
-        let mut rounds = self.start_rounds(&due, &sweeping);
+        let with_confirm = due
+            .iter()
+            .map(|spec| (Arc::clone(spec), sweeping.is_alerted(&spec.name)));
+        let mut rounds = self.rounds(with_confirm.collect());
         let mut pending: BTreeSet<GroupName> = due.iter().map(|spec| spec.name.clone()).collect();
         let wave_limit = wave_limit(&due);
         loop {
-            let wave = collect(&mut rounds, deadline.min(Instant::now() + wave_limit)).await;
+            let until = deadline.min(Instant::now() + wave_limit);
+            let (wave, is_over) = rounds.collect(until).await;
             for group in wave.keys() {
                 pending.remove(group);
             }
-            let is_last = rounds.is_empty() || Instant::now() >= deadline;
+            let is_last = is_over || Instant::now() >= deadline;
             let sweep = Sweep {
                 began_at,
                 not_covered: if is_last {
@@ -118,8 +123,8 @@ impl Controller {
         sweeping.report.not_covered = pending.len();
         if !pending.is_empty() {
             let line = format!(
-                "{} groups were not covered before the deadline",
-                pending.len()
+                "not covered before the deadline: {}",
+                count(pending.len(), "group")
             );
             note(&mut sweeping.report, line);
         }
@@ -190,25 +195,6 @@ impl Controller {
         due
     }
 
-    fn start_rounds(
-        self: &Arc<Self>,
-        due: &[Arc<GroupSpec>],
-        sweeping: &Sweeping,
-    ) -> JoinSet<(GroupName, Round)> {
-        let control = Arc::new(Control::default());
-        let mut rounds = JoinSet::new();
-        for spec in due {
-            let (controller, spec, control) =
-                (Arc::clone(self), Arc::clone(spec), Arc::clone(&control));
-            let confirm = sweeping.is_alerted(&spec.name);
-            rounds.spawn(async move {
-                let round = controller.round(&spec, &control, confirm).await;
-                (spec.name.clone(), round)
-            });
-        }
-        rounds
-    }
-
     /// Folds a wave into the heartbeat, then decides on its groups; with the last wave, on all that
     /// were not probed as well: their moves go on, and their evidence ages.
     async fn take_wave(
@@ -248,13 +234,16 @@ impl Controller {
     ) -> Result<(), StoreError> {
         let mut in_turn = Vec::new();
         let mut at_once = Vec::new();
-        for group in groups {
+        for (index, group) in groups.iter().enumerate() {
+            if index % DECIDED_AT_ONCE == DECIDED_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
             let (Some(spec), Some(row)) = (self.spec(group), sweeping.rows.get(group)) else {
                 continue;
             };
             let asked = sweeping.asked(spec);
             let decision = self.decide(&row.state, &asked);
-            if decision.next == row.state && decision.history.is_empty() {
+            if decision.next == *row.state && decision.history.is_empty() {
                 continue;
             }
             let has_steps = decision
@@ -278,17 +267,19 @@ impl Controller {
             committed.push(self.commit_one(swept, spec, row).await);
         }
         // A later wave, or the last, decides on what was written here.
-        for (spec, cycled) in &committed {
-            if let Ok(Cycled { row: Some(row), .. }) = cycled {
-                sweeping.rows.insert(spec.name.clone(), row.clone());
+        for (spec, committed) in &mut committed {
+            if let Ok(Committed { row, .. }) = committed
+                && let Some(row) = row.take()
+            {
+                sweeping.rows.insert(spec.name.clone(), row);
             }
         }
         let swept: &Sweeping = sweeping;
         let finishing: Vec<_> = committed
             .into_iter()
-            .map(|(spec, cycled)| {
-                let decision = cycled.map(|cycled| cycled.decision);
-                self.finish_one(swept, spec, decision)
+            .map(|(spec, committed)| {
+                let claimed = committed.map(|committed| committed.claimed);
+                self.finish_one(swept, spec, claimed)
             })
             .collect();
         let finished = some_at_once(finishing).await;
@@ -307,11 +298,15 @@ impl Controller {
         sweeping: &Sweeping,
         spec: Arc<GroupSpec>,
         row: GroupRow,
-    ) -> (Arc<GroupSpec>, Result<Cycled, StoreError>) {
+    ) -> (Arc<GroupSpec>, Result<Committed, StoreError>) {
         let asked = sweeping.asked(&spec);
-        let state = row.state.clone();
-        let cycled = self.cycle(Some(row), state, &asked).await;
-        (spec, cycled)
+        let state = Arc::clone(&row.state);
+        let cycled = self.cycle(Some(row), &state, &asked).await;
+        let committed = cycled.map(|cycled| Committed {
+            row: cycled.row,
+            claimed: Some(cycled.decision).filter(|decision| !decision.claims.is_empty()),
+        });
+        (spec, committed)
     }
 
     /// Runs the steps of a committed decision, until the tick's deadline: what is not done by then goes
@@ -320,10 +315,11 @@ impl Controller {
         &self,
         sweeping: &Sweeping,
         spec: Arc<GroupSpec>,
-        committed: Result<Decision, StoreError>,
+        claimed: Result<Option<Decision>, StoreError>,
     ) -> (GroupName, Result<(), StoreError>) {
-        let result = match committed {
-            Ok(decision) => {
+        let result = match claimed {
+            Ok(None) => Ok(()),
+            Ok(Some(decision)) => {
                 let signals = sweeping.signals(&spec.name);
                 let steps = self.finish_steps(&spec, signals, decision);
                 tokio::time::timeout_at(sweeping.deadline, steps)
@@ -344,6 +340,13 @@ fn wave_limit(due: &[Arc<GroupSpec>]) -> Duration {
         .map_or(WAVE, |shortest| shortest.clamp(WAVE_LEAST, WAVE))
 }
 
+/// What is kept of a group's cycle: of ten thousand that move at once, not every decision with its story.
+struct Committed {
+    row: Option<GroupRow>,
+    /// The decision, where it claimed steps that are to be run now.
+    claimed: Option<Decision>,
+}
+
 /// What a sweep carries from wave to wave.
 struct Sweeping {
     deadline: Instant,
@@ -351,14 +354,17 @@ struct Sweeping {
     signals: BTreeMap<GroupName, Vec<Signal>>,
     rows: BTreeMap<GroupName, GroupRow>,
     undecided: BTreeSet<GroupName>,
-    heartbeat: Option<HeartbeatRow>,
+    heartbeat: Option<Arc<HeartbeatRow>>,
     storm: Storm,
     report: TickReport,
 }
 
 impl Sweeping {
     fn evidence(&self, group: &GroupName) -> Option<&GroupEvidence> {
-        self.heartbeat.as_ref().and_then(|row| row.of(group))
+        self.heartbeat
+            .as_ref()
+            .and_then(|row| row.of(group))
+            .map(AsRef::as_ref)
     }
 
     fn signals(&self, group: &GroupName) -> &[Signal] {
@@ -371,8 +377,8 @@ impl Sweeping {
     }
 
     /// Whether such an alert has had no round of the kind that could confirm it since its last message, from
-    /// which its life is counted.
-    fn awaits_round(&self, spec: &GroupSpec, seen: Option<&GroupEvidence>) -> bool {
+    /// which its life is counted: each message of an incident starts a round, not only the first.
+    fn awaits_round(&self, spec: &GroupSpec, seen: Option<&Arc<GroupEvidence>>) -> bool {
         let life = spec.policy.alert_ttl;
         let newest_at = seen
             .filter(|seen| seen.asked_twice)
@@ -401,26 +407,9 @@ impl Sweeping {
     }
 }
 
-/// What comes in before `until`. A round that panicked is logged and counts as not covered.
-async fn collect(
-    rounds: &mut JoinSet<(GroupName, Round)>,
-    until: Instant,
-) -> BTreeMap<GroupName, Round> {
-    let mut wave = BTreeMap::new();
-    while let Ok(Some(joined)) = tokio::time::timeout_at(until, rounds.join_next()).await {
-        match joined {
-            Ok((group, round)) => {
-                wave.insert(group, round);
-            }
-            Err(error) => tracing::error!("a round was lost: {error}"),
-        }
-    }
-    wave
-}
-
 /// Runs these, at most [`COMMITS_AT_ONCE`] at a time.
 pub(super) async fn some_at_once<F: Future>(work: Vec<F>) -> Vec<F::Output> {
-    futures::stream::iter(work)
+    stream::iter(work)
         .buffer_unordered(COMMITS_AT_ONCE)
         .collect()
         .await

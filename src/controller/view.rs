@@ -8,10 +8,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::cycle::{Asked, Storm};
-use super::rows::starting_state;
 use super::{Controller, GroupError, now};
 use crate::adapters::store::heartbeat::HeartbeatRow;
-use crate::adapters::store::{HistoryPage, RowProblem, StoreError};
+use crate::adapters::store::{HistoryPage, StoreError};
 use crate::decision::explain::explain;
 use crate::decision::health::{self, SiteHealth};
 use crate::model::evidence::GroupEvidence;
@@ -33,9 +32,9 @@ pub struct GroupView {
     /// As configured; `None` where it is answered from its record alone.
     pub spec: Option<Arc<GroupSpec>>,
     /// Its record.
-    pub state: GroupState,
+    pub state: Arc<GroupState>,
     /// What its rounds amount to.
-    pub evidence: Option<GroupEvidence>,
+    pub evidence: Option<Arc<GroupEvidence>>,
     /// Which vantage saw them.
     pub vantage: Vantage,
     /// What alerts say of it.
@@ -61,30 +60,20 @@ impl GroupView {
     }
 }
 
-/// All groups as shown.
-#[derive(Debug, Clone)]
-pub struct Views {
-    /// The groups, by name.
-    pub groups: Vec<GroupView>,
-    /// Rows that cannot be read. A group whose own row is among them is not listed, since nothing is known of
-    /// it.
-    pub unreadable: Vec<RowProblem>,
-}
-
 /// Puts a view together.
 #[must_use]
 pub fn of(
     controller: &Controller,
     spec: &Arc<GroupSpec>,
-    state: GroupState,
-    evidence: Option<GroupEvidence>,
+    state: Arc<GroupState>,
+    evidence: Option<Arc<GroupEvidence>>,
     signals: Vec<Signal>,
     storm: &Storm,
     as_of: Timestamp,
 ) -> GroupView {
     let asked = Asked {
         spec,
-        evidence: evidence.as_ref(),
+        evidence: evidence.as_deref(),
         signals: &signals,
         signals_are_current: false,
         order: None,
@@ -95,8 +84,15 @@ pub fn of(
     let at = now();
     GroupView {
         name: spec.name.clone(),
-        sites: health::assess(spec, evidence.as_ref(), at),
-        explanation: explain(&state, evidence.as_ref(), spec, &signals, hold.as_ref(), at),
+        sites: health::assess(spec, evidence.as_deref(), at),
+        explanation: explain(
+            &state,
+            evidence.as_deref(),
+            spec,
+            &signals,
+            hold.as_ref(),
+            at,
+        ),
         spec: Some(Arc::clone(spec)),
         vantage: controller.deployment.vantage.clone(),
         state,
@@ -118,10 +114,10 @@ impl Controller {
             return Err(GroupError::NotFound(group.clone()));
         }
         let asked_at = Instant::now();
-        let Some((state, has_row)) = self.read(group).await? else {
+        let Some((state, is_recorded)) = self.read(group).await? else {
             return Err(GroupError::NotFound(group.clone()));
         };
-        if has_row {
+        if is_recorded {
             self.memory.keep(group, &state, asked_at);
         }
         let heartbeat = self.shown_heartbeat().await?;
@@ -144,49 +140,6 @@ impl Controller {
         Ok(view(&Storm::of(self, &snapshot.groups)))
     }
 
-    /// Every group, by name, and the rows that hide one.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn views(&self) -> Result<Views, StoreError> {
-        let snapshot = self.store.snapshot().await?;
-        self.memory
-            .keep_snapshot(&snapshot, &self.deployment.vantage);
-        let as_of = now();
-        let storm = Storm::of(self, &snapshot.groups);
-        let evidence = |group: &GroupName| {
-            snapshot
-                .heartbeat(&self.deployment.vantage)
-                .and_then(|row| row.of(group).cloned())
-        };
-        let mut signals = self.signals(&snapshot);
-        let mut groups: Vec<GroupView> = snapshot
-            .groups
-            .iter()
-            .filter(|(group, _)| {
-                self.spec(group).is_some() || self.deployment.from_record.holds(group)
-            })
-            .map(|(group, row)| {
-                let signals = signals.remove(group).unwrap_or_default();
-                let (state, evidence) = (row.state.clone(), evidence(group));
-                self.view_of(group, state, evidence, signals, &storm, as_of)
-            })
-            .collect();
-        for (spec, newest) in self.without_row(&snapshot).await? {
-            let state = self
-                .memory
-                .starting(&spec.name)
-                .unwrap_or_else(|| starting_state(spec, newest.as_ref()));
-            let evidence = evidence(&spec.name);
-            groups.push(self.view_of(&spec.name, state, evidence, Vec::new(), &storm, as_of));
-        }
-        groups.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(Views {
-            groups,
-            unreadable: snapshot.problems,
-        })
-    }
-
     /// At most `top` entries of a group's history, newest first, from after this key on.
     ///
     /// # Errors
@@ -203,11 +156,11 @@ impl Controller {
         Ok(self.store.history_page(group, after, top).await?)
     }
 
-    fn view_of(
+    pub(super) fn view_of(
         &self,
         group: &GroupName,
-        state: GroupState,
-        evidence: Option<GroupEvidence>,
+        state: Arc<GroupState>,
+        evidence: Option<Arc<GroupEvidence>>,
         signals: Vec<Signal>,
         storm: &Storm,
         as_of: Timestamp,
@@ -235,7 +188,7 @@ impl Controller {
     }
 
     /// This vantage's heartbeat, at most a second old.
-    pub(super) async fn shown_heartbeat(&self) -> Result<Option<HeartbeatRow>, StoreError> {
+    pub(super) async fn shown_heartbeat(&self) -> Result<Option<Arc<HeartbeatRow>>, StoreError> {
         if let Some(row) = self.memory.heartbeat(HEARTBEAT_FRESH_FOR) {
             return Ok(Some(row));
         }

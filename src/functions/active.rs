@@ -31,6 +31,10 @@ pub const fn longest() -> Duration {
 }
 /// A client may go on with an old answer for a day while nobody here answers at all.
 const CACHE: HeaderValue = HeaderValue::from_static("max-age=5, stale-if-error=86400");
+/// What it is written in.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Most bodies fit without growing, in bytes.
+const BODY_ROOM: usize = 1024;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,14 +83,23 @@ pub async fn door(
     answer(&group, &found, &headers)
 }
 
-struct Asked {
-    min: Option<u64>,
-    after: Option<u64>,
-    wait: Duration,
+/// What a lookup's query asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The answer must not be older than this generation.
+    pub min: Option<u64>,
+    /// Answer when the generation has passed this one.
+    pub after: Option<u64>,
+    /// How long to wait for that; zero where nothing is waited for.
+    pub wait: Duration,
 }
 
 impl Asked {
-    fn read(params: &Params) -> Result<Self, Fault> {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// 400 for a parameter that is no number or duration, given twice, too long, or without the one it needs.
+    pub fn read(params: &Params) -> Result<Self, Fault> {
         let after = params.number("after")?;
         let wait = params.duration("wait")?;
         if wait.is_some_and(|wait| wait > WAIT_LIMIT) {
@@ -134,7 +147,9 @@ fn answer(group: &GroupName, found: &Lookup, headers: &HeaderMap) -> Result<Resp
     } else {
         body.stale = Some(found.stale);
         body.as_of = Some(found.as_of);
-        axum::Json(&body).into_response()
+        let mut written = Vec::with_capacity(BODY_ROOM);
+        serde_json::to_writer(&mut written, &body).map_err(|_| Fault::internal())?;
+        ([(header::CONTENT_TYPE, JSON)], written).into_response()
     };
     let value = HeaderValue::from_str(&etag).map_err(|_| Fault::internal())?;
     response.headers_mut().insert(header::ETAG, value);
@@ -146,7 +161,7 @@ fn answer(group: &GroupName, found: &Lookup, headers: &HeaderMap) -> Result<Resp
 /// every process, so its tag is told by the body itself.
 fn etag(found: &Lookup, body: &Body<'_>) -> Result<String, Fault> {
     let state = found.state.as_ref();
-    if !found.has_row {
+    if !found.is_recorded {
         let bytes = serde_json::to_vec(body).map_err(|_| Fault::internal())?;
         let digest = Sha256::digest(bytes);
         let mark: String = digest
@@ -163,7 +178,8 @@ fn etag(found: &Lookup, body: &Body<'_>) -> Result<String, Fault> {
 }
 
 /// Whether the client has this body already (RFC 9110, 13.1.2: weak comparison, a list, or `*`).
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+#[must_use]
+pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)
         .iter()

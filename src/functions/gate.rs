@@ -82,6 +82,9 @@ impl Gate {
     }
 
     async fn pass(&self) -> Option<Arc<App>> {
+        if let Some(app) = self.0.borrow().as_ref() {
+            return Some(Arc::clone(app));
+        }
         let mut receiver = self.0.clone();
         let found = tokio::time::timeout(PATIENCE, receiver.wait_for(Option::is_some)).await;
         found.ok()?.ok()?.clone()

@@ -15,13 +15,17 @@ use super::gate::Ready;
 use super::input::{Params, Segments, short};
 use super::render::{self, EntryBody, GroupBody};
 use crate::adapters::store::keys;
-use crate::controller::GroupError;
+use crate::controller::overview::Overview;
 use crate::controller::view::GroupView;
+use crate::controller::{Controller, GroupError};
 use crate::model::name::GroupName;
+use crate::model::state::GroupState;
 use crate::model::verdict::Verdict;
 
 /// Entries on a page, at most.
 pub const PAGE: usize = 100;
+/// Groups that are looked at in one go.
+const LOOKED_AT_ONCE: usize = 128;
 /// A look at groups is given up after this.
 const ANSWER_LIMIT: Duration = Duration::from_secs(25);
 
@@ -56,10 +60,12 @@ pub async fn list(Ready(app): Ready, uri: Uri) -> Result<Response, Fault> {
     let params = Params::of(&uri);
     let filter = Filter::read(&params)?;
     let page = Page::read(&params)?;
-    let mut views = in_time(async { app.controller.views().await.map_err(Fault::from) }).await?;
-    views.groups.retain(|view| filter.lets_through(view));
-    let (shown, next) = page.cut(&views.groups, |view| view.name.as_str());
-    let unreadable = views.unreadable.iter().map(|problem| UnreadableBody {
+    let controller = &app.controller;
+    let to_go_on = page.after.is_some();
+    let reading = async { controller.overview(to_go_on).await.map_err(Fault::from) };
+    let overview = in_time(reading).await?;
+    let (shown, next) = cut(controller, &overview, &filter, &page).await;
+    let unreadable = overview.unreadable.iter().map(|problem| UnreadableBody {
         row: &problem.key,
         group: problem.group.as_ref(),
         message: &problem.problem,
@@ -70,6 +76,36 @@ pub async fn list(Ready(app): Ready, uri: Uri) -> Result<Response, Fault> {
         unreadable: unreadable.collect(),
     };
     Ok(Json(body).into_response())
+}
+
+/// The groups of one page, and the token of the next.
+async fn cut(
+    controller: &Controller,
+    overview: &Overview,
+    filter: &Filter,
+    page: &Page,
+) -> (Vec<GroupView>, Option<String>) {
+    let mut shown: Vec<GroupView> = Vec::new();
+    for (index, (name, state)) in overview.groups(page.after.as_deref()).enumerate() {
+        if index % LOOKED_AT_ONCE == LOOKED_AT_ONCE - 1 {
+            // A filter may look at ten thousand groups: others are served meanwhile.
+            tokio::task::yield_now().await;
+        }
+        let spec = controller.deployment().groups.get(name);
+        if !filter.wants(spec.and_then(|spec| spec.tenant.as_ref()), state) {
+            continue;
+        }
+        let view = controller.view_in(overview, name);
+        let Some(view) = view.filter(|view| filter.wants_verdict(view)) else {
+            continue;
+        };
+        if shown.len() == page.top {
+            let last = shown.last().map(|last| token(last.name.as_str()));
+            return (shown, last);
+        }
+        shown.push(view);
+    }
+    (shown, None)
 }
 
 /// `GET groups/{group}`.
@@ -116,7 +152,7 @@ pub async fn history(
             .iter()
             .map(|(_, entry)| render::entry(entry))
             .collect(),
-        next: found.next.map(|key| URL_SAFE_NO_PAD.encode(key)),
+        next: found.next.as_deref().map(token),
     };
     Ok(Json(body).into_response())
 }
@@ -147,14 +183,23 @@ pub async fn in_time<T>(asking: impl Future<Output = Result<T, Fault>>) -> Resul
         .unwrap_or_else(|_| Err(Fault::store("the store did not answer in time")))
 }
 
-struct Filter {
-    tenants: Vec<String>,
-    phases: Vec<&'static str>,
-    verdicts: Vec<Verdict>,
+/// Which groups of a list are asked for; an empty list lets everything through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Tenants.
+    pub tenants: Vec<String>,
+    /// `moving`, `settled`.
+    pub phases: Vec<&'static str>,
+    /// Verdicts of the active site.
+    pub verdicts: Vec<Verdict>,
 }
 
 impl Filter {
-    fn read(params: &Params) -> Result<Self, Fault> {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// 400 for a word that is none.
+    pub fn read(params: &Params) -> Result<Self, Fault> {
         Ok(Self {
             tenants: params
                 .many("tenant")
@@ -166,11 +211,13 @@ impl Filter {
         })
     }
 
-    fn lets_through(&self, view: &GroupView) -> bool {
-        let tenant = view.spec.as_ref().and_then(|spec| spec.tenant.as_ref());
+    fn wants(&self, tenant: Option<&String>, state: &GroupState) -> bool {
         (self.tenants.is_empty() || tenant.is_some_and(|tenant| self.tenants.contains(tenant)))
-            && (self.phases.is_empty() || self.phases.contains(&render::phase(&view.state)))
-            && (self.verdicts.is_empty() || self.verdicts.contains(&view.active_verdict()))
+            && (self.phases.is_empty() || self.phases.contains(&render::phase(state)))
+    }
+
+    fn wants_verdict(&self, view: &GroupView) -> bool {
+        self.verdicts.is_empty() || self.verdicts.contains(&view.active_verdict())
     }
 }
 
@@ -205,13 +252,20 @@ fn choices<T: Copy>(
 
 /// Where a page begins and how long it is. The token holds the key of the last entry that was shown, so
 /// that entries which come or go in between shift nothing.
-struct Page {
-    top: usize,
-    after: Option<String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Entries, from 1 to [`PAGE`].
+    pub top: usize,
+    /// The key of the last entry that was shown.
+    pub after: Option<String>,
 }
 
 impl Page {
-    fn read(params: &Params) -> Result<Self, Fault> {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// 400 for a number that is none or 0, a token that is none, or either given twice.
+    pub fn read(params: &Params) -> Result<Self, Fault> {
         let top = match params.number("top")? {
             None => PAGE,
             Some(0) => {
@@ -232,18 +286,9 @@ impl Page {
             .transpose()?;
         Ok(Self { top, after })
     }
+}
 
-    /// The part of a sorted list that this page shows, and the token of the next.
-    fn cut<'a, T>(&self, all: &'a [T], key: impl Fn(&T) -> &str) -> (&'a [T], Option<String>) {
-        let start = self
-            .after
-            .as_deref()
-            .map_or(0, |after| all.partition_point(|entry| key(entry) <= after));
-        let rest = all.get(start..).unwrap_or_default();
-        let shown = rest.get(..self.top).unwrap_or(rest);
-        let next = (rest.len() > shown.len())
-            .then(|| shown.last().map(|last| URL_SAFE_NO_PAD.encode(key(last))))
-            .flatten();
-        (shown, next)
-    }
+/// The token of the page after this entry.
+fn token(last: &str) -> String {
+    URL_SAFE_NO_PAD.encode(last)
 }

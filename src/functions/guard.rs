@@ -2,7 +2,7 @@
 //! that came through the host from outside is told by its headers and turned away.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -43,7 +43,7 @@ const OWN_PREFIX: &str = "x-azure-functions-";
 
 /// Lets only the host's own call through.
 pub async fn only_the_host(request: Request, next: Next) -> Response {
-    match stranger(&request) {
+    match stranger(request.headers(), request.uri()) {
         None => next.run(request).await,
         Some(why) => {
             tracing::warn!(
@@ -60,8 +60,9 @@ pub async fn only_the_host(request: Request, next: Next) -> Response {
     }
 }
 
-fn stranger(request: &Request) -> Option<String> {
-    let headers = request.headers();
+/// Why a call of a timer's route is not the host's own; `None` where it is.
+#[must_use]
+pub fn stranger(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     for name in headers.keys().map(header::HeaderName::as_str) {
         let prefixed = PUBLIC_PREFIXES
             .iter()
@@ -71,7 +72,7 @@ fn stranger(request: &Request) -> Option<String> {
             return Some(format!("it carries the header {name}"));
         }
     }
-    if request.uri().query().is_some() {
+    if uri.query().is_some() {
         return Some("it has a query".to_owned());
     }
     if !is_loopback(headers) {

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::gate::{App, Ready};
 use super::input;
 use crate::controller::tick::TickReport;
+use crate::model::words::count;
 
 /// Lines that go into the host's log; the rest is in ours.
 const LOGGED: usize = 50;
@@ -21,8 +22,26 @@ const LOGGED: usize = 50;
 /// forms (null, without an offset, as text in text), and a tick may come at any time.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Envelope {
+pub struct Envelope {
     data: Map<String, Value>,
+}
+
+impl Envelope {
+    /// Reads the body of the host's call.
+    ///
+    /// # Errors
+    /// 400 where it is no envelope.
+    pub fn read(body: &[u8]) -> Result<Self, Fault> {
+        input::json(body)
+    }
+
+    /// Whether the timer says that it is late.
+    #[must_use]
+    pub fn is_past_due(&self) -> bool {
+        self.data
+            .values()
+            .any(|input| input.get("IsPastDue").and_then(Value::as_bool) == Some(true))
+    }
 }
 
 /// One firing of the timer.
@@ -31,9 +50,7 @@ struct Envelope {
 /// 400 where the body is no envelope; 500 where state could not be read or committed.
 pub async fn door(Ready(app): Ready, body: Body) -> Result<Response, Fault> {
     let body = input::read(body).await?;
-    let envelope: Envelope = serde_json::from_slice(&body)
-        .map_err(|error| Fault::invalid(format!("the body is no envelope of the host: {error}")))?;
-    if is_past_due(&envelope.data) {
+    if Envelope::read(&body)?.is_past_due() {
         tracing::info!("the timer is late");
     }
     match run(app).await {
@@ -68,18 +85,14 @@ fn answer(report: &TickReport) -> Response {
     } else {
         "did not count"
     };
+    let were = if report.probed == 1 { "was" } else { "were" };
     let mut lines = vec![format!(
-        "{} groups were probed; the round {counted}",
-        report.probed
+        "{} {were} probed; the round {counted}",
+        count(report.probed, "group")
     )];
     lines.extend(report.notes.iter().take(LOGGED).cloned());
     if report.notes.len() > LOGGED {
         lines.push(format!("and {} more lines", report.notes.len() - LOGGED));
     }
     Json(json!({"Outputs": {}, "Logs": lines, "ReturnValue": null})).into_response()
-}
-
-fn is_past_due(data: &Map<String, Value>) -> bool {
-    data.values()
-        .any(|input| input.get("IsPastDue").and_then(Value::as_bool) == Some(true))
 }

@@ -10,6 +10,7 @@ use axum::http::{StatusCode, Uri};
 use futures::StreamExt;
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use super::fault::Fault;
 
@@ -18,6 +19,11 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 /// A larger body is still taken in up to here and thrown away, so that its sender gets to read the answer
 /// instead of a broken connection.
 const DRAIN_LIMIT: usize = 32 * 1024 * 1024;
+/// A body up to this size is read at once, whatever others there are.
+const SMALL_BODY: usize = 16 * 1024;
+/// Larger ones take turns, so that many at once fill no memory. One that waits for too long has
+/// [`BODY_DEADLINE`] like the rest.
+static LARGE_BODIES: Semaphore = Semaphore::const_new(32);
 /// A body that takes longer is given up.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Longer messages about a body are cut: they repeat what was sent.
@@ -60,9 +66,13 @@ async fn collect(body: Body) -> Result<Vec<u8>, Fault> {
     let mut chunks = body.into_data_stream();
     let mut kept = Vec::new();
     let mut seen = 0_usize;
+    let mut turn = None;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Fault::invalid("the body broke off before its end"))?;
         seen = seen.saturating_add(chunk.len());
+        if seen > SMALL_BODY && turn.is_none() {
+            turn = LARGE_BODIES.acquire().await.ok();
+        }
         if seen <= BODY_LIMIT {
             kept.extend_from_slice(&chunk);
         } else if seen > DRAIN_LIMIT {
@@ -111,18 +121,15 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     Ok(value)
 }
 
-/// What a reader says, without the whole of a long value that it did not expect.
+/// What a reader says, without the whole of a long value that it did not expect, and without control
+/// characters of it.
 fn told(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    let shown = cut(&text, MESSAGE_LIMIT);
     if text.chars().count() <= MESSAGE_LIMIT {
-        return text;
+        return shown;
     }
-    format!(
-        "{} at line {} column {}",
-        cut(&text, MESSAGE_LIMIT),
-        error.line(),
-        error.column()
-    )
+    format!("{shown} at line {} column {}", error.line(), error.column())
 }
 
 /// The query's parameters. The host adds its own (`code`), so unknown ones are no error.

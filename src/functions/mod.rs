@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the port, and how the app is put together | `serve` |
 //! | why a request waits at a cold start | `gate` |
+//! | how many connections, and how long they may say nothing | `connections` |
 //! | which path leads to which door | `router` |
 //! | the timer's envelope, and who may send it | `health_check`, `guard` |
 //! | the lookup | `active` |
@@ -19,6 +20,7 @@
 
 pub mod active;
 pub mod alert;
+pub mod connections;
 pub mod fault;
 pub mod gate;
 pub mod groups;

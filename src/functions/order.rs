@@ -30,7 +30,7 @@ const PAUSE_LEAST: SignedDuration = SignedDuration::from_secs(1);
 /// An order as it is sent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OrderBody {
+pub struct OrderBody {
     reason: Option<String>,
     to: Option<String>,
     force: Option<bool>,
@@ -59,11 +59,12 @@ pub async fn door(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let body = input::read(body).await?;
+    // The body itself, which may be large, is not kept for as long as the order takes.
+    let sent = input::json::<OrderBody>(&input::read(body).await?);
     let kind = OrderKind::parse(&order.to_ascii_lowercase()).ok_or_else(Fault::no_route)?;
     let group = groups::name(&group)?;
     let spec = ordered(&app, &group).await?;
-    let sent: OrderBody = input::json(&body)?;
+    let sent = sent?;
     let order = match checked(kind, &sent, &spec) {
         Ok(order) => order,
         Err(fault) => {
@@ -119,7 +120,11 @@ fn mismatch(group: &GroupName, generation: u64) -> Fault {
     )
 }
 
-fn checked(kind: OrderKind, sent: &OrderBody, spec: &GroupSpec) -> Result<Order, Fault> {
+/// The order that a body stands for, still without who gives it.
+///
+/// # Errors
+/// 400 with everything that is wrong with it at once.
+pub fn checked(kind: OrderKind, sent: &OrderBody, spec: &GroupSpec) -> Result<Order, Fault> {
     let mut problems = Vec::new();
     let mut wrong = |target: &str, message: String| {
         problems.push(Detail {
@@ -225,6 +230,7 @@ fn pause_length(kind: OrderKind, text: &str) -> Result<SignedDuration, String> {
 fn answer(group: &GroupName, answer: OrderAnswer) -> Result<Response, Fault> {
     match answer {
         OrderAnswer::Done(view) => Ok(Json(render::whole(&view)).into_response()),
+        OrderAnswer::Nothing(view) => Ok(Json(render::unchanged(&view)).into_response()),
         OrderAnswer::Running(view) => {
             let place = HeaderValue::from_str(&format!("/api/groups/{group}"))
                 .map_err(|_| Fault::internal())?;

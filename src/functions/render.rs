@@ -39,6 +39,9 @@ pub struct GroupBody<'a> {
     moving: Option<MoveBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'a [String]>,
+    /// Of an answer to an order that found everything done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    nothing_to_do: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,6 +144,15 @@ pub fn whole(view: &GroupView) -> GroupBody<'_> {
     group(view, true)
 }
 
+/// The same as the answer to an order for which nothing was to be done.
+#[must_use]
+pub fn unchanged(view: &GroupView) -> GroupBody<'_> {
+    GroupBody {
+        nothing_to_do: true,
+        ..whole(view)
+    }
+}
+
 /// A group as lists show it: without accounts, signals and steps.
 #[must_use]
 pub fn line(view: &GroupView) -> GroupBody<'_> {
@@ -178,6 +190,7 @@ fn group(view: &GroupView, all: bool) -> GroupBody<'_> {
             .as_ref()
             .map(|moving| move_body(moving, all)),
         explanation: all.then_some(view.explanation.as_slice()),
+        nothing_to_do: false,
     }
 }
 

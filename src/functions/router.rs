@@ -9,8 +9,8 @@ use axum::http::{HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower::util::MapRequest;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::util::{MapRequest, MapResponse};
+use tower_http::catch_panic::CatchPanic;
 
 use super::fault::Fault;
 use super::gate::Gate;
@@ -73,32 +73,30 @@ pub const DOORS: [Door; 7] = [
 /// Every function that the host calls with its envelope.
 pub const TIMERS: [&str; 1] = ["HealthCheck"];
 
-/// All doors behind this gate.
+/// All doors behind this gate. Routes are spelled out rather than nested, and what surrounds them is one
+/// service rather than layers of the router: axum boxes each layer, which lookups feel.
 pub fn router(gate: Gate) -> Router {
     let timers = Router::new()
         .route("/HealthCheck", post(health_check::door))
         .layer(middleware::from_fn(guard::only_the_host));
-    let api = Router::new()
-        .route("/groups", get(groups::list))
-        .route("/groups/{group}", get(groups::one))
-        .route("/groups/{group}/active", get(active::door))
-        .route("/groups/{group}/history", get(groups::history))
-        .route("/groups/{group}/{order}", post(order::door))
-        .route("/alerts", post(alert::door))
-        .route("/tick", post(tick::door))
-        .route("/health", get(health::door))
-        .route("/status", get(status::door));
+    let api = |route: &str| format!("{PREFIX}{route}");
     let doors = Router::new()
         .route("/", get(alive))
         .merge(timers)
-        .nest(PREFIX, api)
+        .route(&api("/groups"), get(groups::list))
+        .route(&api("/groups/{group}"), get(groups::one))
+        .route(&api("/groups/{group}/active"), get(active::door))
+        .route(&api("/groups/{group}/history"), get(groups::history))
+        .route(&api("/groups/{group}/{order}"), post(order::door))
+        .route(&api("/alerts"), post(alert::door))
+        .route(&api("/tick"), post(tick::door))
+        .route(&api("/health"), get(health::door))
+        .route(&api("/status"), get(status::door))
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .with_state(gate);
-    Router::new()
-        .fallback_service(MapRequest::new(doors, in_lower_case))
-        .layer(middleware::map_response(finish))
-        .layer(CatchPanicLayer::custom(panicked))
+    let finished = MapResponse::new(MapRequest::new(doors, in_lower_case), finish);
+    Router::new().fallback_service(CatchPanic::custom(finished, panicked))
 }
 
 /// The host's readiness probe: answered before anything else is there.
@@ -119,7 +117,7 @@ async fn not_so(request: Request) -> Fault {
 }
 
 /// Nothing but a lookup may be kept by a cache.
-async fn finish(mut response: Response) -> Response {
+fn finish(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers
         .entry(header::CACHE_CONTROL)
@@ -147,8 +145,14 @@ fn in_lower_case(mut request: Request) -> Request {
 
 /// The same URI with the literal parts of its path in lower case and without a slash at the end; `None`
 /// where that is the same. A group's name stays as it came; envelopes are called by their exact name.
-fn matched(uri: &Uri) -> Option<Uri> {
+#[must_use]
+pub fn matched(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
+    // What nearly every request is: as it should be.
+    let has_capitals = path.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !has_capitals && (path == "/" || !path.ends_with('/')) {
+        return None;
+    }
     let trimmed = match path.trim_end_matches('/') {
         "" => "/",
         trimmed => trimmed,

@@ -3,16 +3,19 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use axum::middleware;
 use tokio::net::TcpListener;
 
+use super::connections::{self, Connection, Reception};
 use super::gate::{App, Gate, Key};
 use super::router::router;
 use crate::adapters::azure::identity::Identity;
 use crate::adapters::http;
 use crate::adapters::probe::Prober;
 use crate::adapters::store::Store;
-use crate::config::{self, Env, Finding};
+use crate::config::{self, Env};
 use crate::controller::Controller;
+use crate::model::words::count;
 use crate::telemetry;
 
 /// Where the host says on which port it will call.
@@ -35,15 +38,19 @@ pub async fn serve() -> Result<(), String> {
     serve_on(listener, env).await
 }
 
-/// The same on a port that is open already. Only the host reaches it, over the loopback address, and keeps
-/// its connections for long: none is closed for being idle. Bodies have a deadline, answers have theirs.
+/// The same on a port that is open already. Only the host reaches it, over the loopback address; what it may
+/// do with its connections stands in [`connections`]. Bodies have a deadline, answers have theirs.
 ///
 /// # Errors
 /// When the app cannot be put together, or the port is lost.
 pub async fn serve_on(listener: TcpListener, env: Env) -> Result<(), String> {
+    let reception =
+        Reception::open(listener).map_err(|error| format!("the port was lost: {error}"))?;
     let (gate, key) = Gate::closed();
     let serving = async {
-        match axum::serve(listener, router(gate)).await {
+        let app = router(gate).layer(middleware::from_fn(connections::attend));
+        let app = app.into_make_service_with_connect_info::<Connection>();
+        match axum::serve(reception, app).await {
             Ok(()) => Err("the port was closed".to_owned()),
             Err(error) => Err(format!("the port was lost: {error}")),
         }
@@ -66,35 +73,32 @@ async fn start(env: Env, key: &Key) -> Result<(), String> {
 fn put_together(env: &Env) -> Result<App, String> {
     let loaded = config::load(&config::path(env), env);
     for problem in &loaded.problems {
-        tracing::error!("configuration: {}", told(problem));
+        tracing::error!("configuration: {}", problem);
     }
     for warning in &loaded.warnings {
-        tracing::warn!("configuration: {}", told(warning));
+        tracing::warn!("configuration: {}", warning);
     }
-    let settings = loaded.settings;
-    let client = http::client()?;
+    let mut settings = loaded.settings;
+    let (client, lack) = http::checked_client()?;
+    if let Some(lack) = lack {
+        tracing::warn!("{lack}");
+        // Where nothing is asked over TLS, nothing is missing.
+        if settings.deployment.probes_over_tls() || Store::is_over_tls(&settings.store) {
+            settings.deployment.problems.push(lack);
+        }
+    }
     let identity = Identity::from_settings(&client, &|name| env.get(name).cloned());
     let store = Store::connect(&settings.store, &client, &identity);
     tracing::info!(
-        "understudy {} serves {} groups from {}; its record is in {}",
+        "understudy {} serves {} from {}; its record is in {}",
         env!("CARGO_PKG_VERSION"),
-        settings.deployment.groups.len(),
+        count(settings.deployment.groups.len(), "group"),
         settings.deployment.vantage,
         store.place()
     );
     let prober = Prober::new(client, identity);
     let controller = Controller::new(settings.deployment, store, prober);
     Ok(App::new(controller, settings.trust_principal))
-}
-
-fn told(finding: &Finding) -> String {
-    let line = finding
-        .line
-        .map_or_else(String::new, |line| format!(":{line}"));
-    format!(
-        "{}{line}: {}: {}",
-        finding.origin, finding.key, finding.message
-    )
 }
 
 fn port(env: &Env) -> Result<u16, String> {

@@ -8,9 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::gate::Ready;
 use super::{groups, render};
-use crate::controller::view::{GroupView, Views};
+use crate::adapters::store::{RowProblem, StoreError};
+use crate::controller::Controller;
+use crate::controller::view::GroupView;
 use crate::controller::wellbeing::Wellbeing;
 use crate::model::verdict::Verdict;
+use crate::model::words::count;
 
 /// How often the page comes anew, in seconds.
 const REFRESH: HeaderValue = HeaderValue::from_static("15");
@@ -31,7 +34,7 @@ ul{margin:0;padding-left:1.2rem}\
 
 /// `GET status`. The page is there even if the store is not, and says so.
 pub async fn door(Ready(app): Ready) -> Response {
-    let asking = groups::in_time(async { app.controller.views().await.map_err(Into::into) });
+    let asking = groups::in_time(async { views(&app.controller).await.map_err(Into::into) });
     let (wellbeing, views) = tokio::join!(app.wellbeing(), asking);
     let status = if views.is_ok() {
         StatusCode::OK
@@ -53,6 +56,23 @@ pub async fn door(Ready(app): Ready) -> Response {
         (header::REFRESH, REFRESH),
     ];
     (status, headers, page).into_response()
+}
+
+/// All groups as shown, by name, and the rows that hide one.
+struct Views {
+    groups: Vec<GroupView>,
+    unreadable: Vec<RowProblem>,
+}
+
+async fn views(controller: &Controller) -> Result<Views, StoreError> {
+    let overview = controller.overview(false).await?;
+    Ok(Views {
+        groups: overview
+            .groups(None)
+            .filter_map(|(name, _)| controller.view_in(&overview, name))
+            .collect(),
+        unreadable: overview.unreadable.clone(),
+    })
 }
 
 fn page(wellbeing: &Wellbeing, views: Option<&Views>) -> String {
@@ -107,8 +127,8 @@ fn table(page: &mut String, views: &[GroupView]) {
         .count();
     let _ = writeln!(
         page,
-        "<table>\n<caption>{} groups, {moving} moving, {unwell} with an active site that is not well</caption>\n<thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Active site</th><th scope=\"col\">Sites</th><th scope=\"col\">State</th></tr></thead>\n<tbody>",
-        views.len()
+        "<table>\n<caption>{}, {moving} moving, {unwell} with an active site that is not well</caption>\n<thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Active site</th><th scope=\"col\">Sites</th><th scope=\"col\">State</th></tr></thead>\n<tbody>",
+        count(views.len(), "group")
     );
     for view in views {
         row(page, view);

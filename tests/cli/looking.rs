@@ -225,3 +225,22 @@ fn what_an_answer_says_cannot_drive_the_terminal() {
         assert!(!ran.out.contains(['\u{1b}', '\u{7}']), "{}", ran.out);
     }
 }
+
+#[test]
+fn status_asks_whether_rounds_are_made_where_nothing_is_known() {
+    let mut unseen = group();
+    for site in unseen["sites"].as_array_mut().unwrap() {
+        site["verdict"] = json!("unknown");
+    }
+    let listed = |groups: Value| {
+        let body = json!({"groups": groups, "next": null});
+        ask(&FakeApi::always(Told::json(200, body)), &["status"]).out
+    };
+    let out = listed(json!([unseen]));
+    assert!(
+        out.contains("/api/health") && out.contains("/api/tick"),
+        "{out}"
+    );
+    let out = listed(json!([unseen, group()]));
+    assert!(!out.contains("/api/tick"), "{out}");
+}

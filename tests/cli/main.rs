@@ -6,12 +6,14 @@
 mod fake_api;
 mod looking;
 mod ordering;
+#[path = "../support/program.rs"]
+mod program;
 mod settings;
+mod signals;
 mod wire;
 
-use std::process::{Command, Output, Stdio};
-
 use fake_api::FakeApi;
+use program::{Ran, run, understudy};
 use serde_json::{Value, json};
 
 const KEY: &str = "s3cret-key-of-the-app";
@@ -25,43 +27,6 @@ const ORDERS: [&str; 8] = [
     "acknowledge",
     "drill",
 ];
-
-/// The binary, with nothing of the developer's own settings.
-fn understudy() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
-    for name in [
-        "UNDERSTUDY_URL",
-        "UNDERSTUDY_KEY",
-        "UNDERSTUDY_CONFIG",
-        "HTTP_PROXY",
-        "http_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ] {
-        command.env_remove(name);
-    }
-    command.stdin(Stdio::null());
-    command
-}
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn run(command: &mut Command) -> Ran {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    Ran {
-        code: status.code().unwrap(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    }
-}
 
 /// Runs a verb against the fake.
 fn ask(api: &FakeApi, arguments: &[&str]) -> Ran {

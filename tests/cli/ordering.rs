@@ -44,6 +44,22 @@ fn every_order_is_posted_with_every_flag() {
 }
 
 #[test]
+fn an_order_that_found_nothing_to_do_says_so() {
+    let mut body = group();
+    body["nothingToDo"] = json!(true);
+    let ran = ask(
+        &FakeApi::always(Told::json(200, body)),
+        &["failback", "contoso", "--reason", "again", "--yes"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.out.contains("contoso: nothing to do for failback") && !ran.out.contains("done"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
 fn orders_without_a_needed_reason_are_usage_errors_and_send_nothing() {
     let api = FakeApi::always(Told::json(200, group()));
     for order in ["failover", "switchover", "failback", "pause", "acknowledge"] {

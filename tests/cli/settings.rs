@@ -34,7 +34,6 @@ name = "contoso"
 fn check(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Ran {
     let mut command = understudy();
     command
-        .env_clear()
         .envs(settings.iter().copied())
         .current_dir(folder)
         .args(["config", "check"])

@@ -1,5 +1,7 @@
 //! Address, key, exit codes, help, and the ways in which talking to the app can fail.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -29,6 +31,25 @@ fn an_app_that_cannot_be_reached_is_named_with_what_to_try() {
     );
     assert!(ran.err.contains("understudy local"), "{}", ran.err);
     assert!(!ran.err.contains(KEY));
+}
+
+#[test]
+fn a_machine_without_certificates_is_told_what_to_do() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let ask = |scheme: &str| {
+        let url = format!("{scheme}://{address}");
+        run(understudy()
+            .args(["status", "--url", &url])
+            .env("SSL_CERT_FILE", "/nowhere/certificates.pem"))
+    };
+    let ran = ask("https");
+    assert_eq!(ran.code, 1);
+    let says = "no CA certificates can be read from where SSL_CERT_FILE points";
+    assert!(ran.err.contains(says), "{}", ran.err);
+    let plain = ask("http");
+    assert!(!plain.err.contains("certificates"), "{}", plain.err);
 }
 
 #[test]

@@ -111,7 +111,10 @@ fn the_example_is_good_and_every_key_of_it_is_known() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("understudy.example.toml");
     let checked = check(&path, &env(&[]));
     assert_eq!(checked.problems, []);
-    assert_eq!(checked.warnings, []);
+    // Whoever leaves the example's ids as they are is told.
+    let other =
+        (checked.warnings.iter()).filter(|finding| !finding.message.contains("placeholder"));
+    assert_eq!(other.count(), 0, "{:?}", checked.warnings);
     let known: BTreeSet<String> = all_keys().into_iter().map(|(path, _)| path).collect();
     let table: toml::Table = EXAMPLE.parse().unwrap();
     let mut used = Vec::new();

@@ -257,3 +257,27 @@ fn an_endpoint_by_app_setting_wins_over_the_files_connection_string() {
         ["2: store.connection_string: is not used: an app setting gives the endpoint"]
     );
 }
+
+#[test]
+fn another_service_of_the_same_account_is_asked_about() {
+    for (host, warned) in [
+        ("acct.blob.core.windows.net", true),
+        ("acct.queue.core.windows.net", true),
+        ("acct.table.core.windows.net", false),
+        ("acct.table.cosmos.azure.com", false),
+        ("blob.example.com", false),
+    ] {
+        let (_, _, warnings) = load(&format!("[store]\nendpoint = \"https://{host}\""), &[]);
+        let told = warnings
+            .iter()
+            .any(|line| line.contains("https://acct.table.core.windows.net"));
+        assert_eq!(told, warned, "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_one_trail() {
+    let loaded = load_with("[groups]]\nx\n", &[]);
+    assert!(!loaded.problems.is_empty());
+    assert_eq!(lines(&loaded.warnings), NONE);
+}

@@ -148,3 +148,12 @@ fn accounts() {
     assert!(mkio.activation.is_empty());
     assert_eq!(mkio.resource_id, "https://api.mk.io/api/ams/project");
 }
+
+#[test]
+fn the_examples_placeholders_are_told() {
+    let loaded = load_text(include_str!("../../understudy.example.toml"));
+    assert_eq!(lines(&loaded.problems), Vec::<String>::new());
+    let told = lines(&loaded.warnings);
+    let placeholders = told.iter().filter(|line| line.contains("placeholder"));
+    assert_eq!(placeholders.count(), 4, "{told:?}");
+}

@@ -267,3 +267,15 @@ async fn a_group_that_waits_for_others_says_so() {
     let all = doors.again().get("/api/groups").await.json();
     assert_eq!(all["groups"][1]["hold"]["code"], "StormLimit", "{all}");
 }
+
+#[tokio::test]
+async fn the_beginning_of_a_group_without_a_row_does_not_move_with_the_clock() {
+    let doors = Doors::of(vec![group("contoso")]);
+    next_millisecond().await;
+    let asked_at = jiff::Timestamp::now();
+    for path in ["/api/groups/contoso", "/api/groups/contoso/active"] {
+        let since = doors.get(path).await.json()["since"].clone();
+        let since: jiff::Timestamp = since.as_str().unwrap().parse().unwrap();
+        assert!(since < asked_at, "{path}: {since}");
+    }
+}

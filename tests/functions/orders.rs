@@ -334,3 +334,19 @@ async fn a_silent_store_is_said_within_thirty_seconds() {
         assert_ne!(answer.header("retry-after"), "");
     }
 }
+
+#[tokio::test]
+async fn an_order_for_which_nothing_was_to_be_done_says_so() {
+    let doors = Doors::of(vec![group("contoso")]);
+    doors.seed(&[]).await;
+    let failback = || doors.post("/api/groups/contoso/failback", r#"{"reason":"again"}"#);
+    let answer = failback().await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json()["nothingToDo"], true, "{}", answer.text);
+    let moved = doors
+        .post("/api/groups/contoso/failover", r#"{"reason":"try"}"#)
+        .await;
+    assert_eq!(moved.json().get("nothingToDo"), None, "{}", moved.text);
+    assert_eq!(failback().await.json().get("nothingToDo"), None);
+    assert_eq!(failback().await.json()["nothingToDo"], true);
+}

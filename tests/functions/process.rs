@@ -78,6 +78,54 @@ async fn with_a_bad_configuration_it_stays_up_and_says_so() {
     assert_eq!(status, 200);
 }
 
+/// The setting stands in for a machine that has none: both lead to the same empty list.
+#[tokio::test]
+async fn without_ca_certificates_health_says_so_if_anything_needs_them() {
+    let none = &[("SSL_CERT_FILE", "/nowhere/certificates.pem")][..];
+    let probed = CONFIG.replacen("http://127.0.0.1:9/", "https://127.0.0.1:9/", 1);
+    let control = CONFIG.replace(
+        "[store]",
+        "control_target = \"https://127.0.0.1:9/\"\n[store]",
+    );
+    let kept = CONFIG.replace(
+        "kind = \"embedded\"\npath = \"state\"",
+        "endpoint = \"https://127.0.0.1:9/acct\"",
+    );
+    for (name, config, pairs, is_missed) in [
+        ("a probe over TLS", probed.as_str(), none, true),
+        ("a control target over TLS", control.as_str(), none, true),
+        ("a store over TLS", kept.as_str(), none, true),
+        ("nothing over TLS", CONFIG, none, false),
+    ] {
+        let folder = folder(config);
+        let handler = Handler::start(folder.path(), &settings(pairs)).await;
+        let (status, body) = handler.get("/api/health").await;
+        assert_eq!(status, if is_missed { 503 } else { 200 }, "{name}: {body}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let told = body["reasons"].as_array().unwrap().iter().any(|reason| {
+            let reason = reason.as_str().unwrap();
+            reason.contains("CA certificate") && reason.contains("SSL_CERT_FILE points")
+        });
+        assert_eq!(told, is_missed, "{name}: {body}");
+    }
+}
+
+/// Certificates that an app setting names are enough.
+#[tokio::test]
+async fn certificates_may_be_in_a_file_that_a_setting_names() {
+    let folder = folder(&CONFIG.replacen("http://127.0.0.1:9/", "https://127.0.0.1:9/", 1));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(["ca.example".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+    let named = settings(&[("SSL_CERT_FILE", "ca.pem")]);
+    let handler = Handler::start(folder.path(), &named).await;
+    let (status, body) = handler.get("/api/health").await;
+    assert_eq!(status, 200, "{body}");
+}
+
 #[test]
 fn without_a_good_port_it_says_so_in_one_line_and_fails() {
     for pairs in [

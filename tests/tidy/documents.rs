@@ -107,7 +107,7 @@ fn no_file_names_where_packages_come_from() {
     let mut found = Vec::new();
     for path in files("") {
         // Written by cargo, which needs the name.
-        if path == "Cargo.lock" {
+        if path.ends_with("Cargo.lock") {
             continue;
         }
         for (at, line) in read(&path).lines().enumerate() {

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::keeper::Token;
-use super::lack::IdentityError;
+use super::lack::{IdentityError, cli_lack};
 use super::token_body::as_documented;
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;
@@ -217,10 +217,7 @@ impl Source {
     /// An error that our transport did not see: an answer that holds no token, or a tool that failed.
     fn unforeseen(&self, error: &azure_core::Error) -> IdentityError {
         match self {
-            Self::AzureCli { .. } => IdentityError::Refused(format!(
-                "the Azure CLI gave no token: {} (run `az login`; in Azure, give the app a managed identity)",
-                plain(&error.to_string(), &[])
-            )),
+            Self::AzureCli { .. } => IdentityError::Refused(cli_lack(&error.to_string())),
             _ => IdentityError::Unavailable(format!(
                 "{} answered something that is not a token",
                 self.what()

@@ -80,17 +80,63 @@ pub fn in_time(answer: &Answer, limits: Limits) -> Finding {
     )
 }
 
+/// The date of HTTP, `Wed, 25 Nov 2026 03:00:00 GMT`, of which every byte has its place (RFC 9110, IMF-fixdate).
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// What `Retry-After` may be, seconds or a date, written anew from what was read. Anything else is somebody's text,
+/// which may repeat our token.
+fn delay(text: &str) -> Option<String> {
+    let is_seconds =
+        (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_seconds {
+        return text
+            .parse::<u32>()
+            .ok()
+            .map(|seconds| format!("{seconds} s"));
+    }
+    let date = jiff::civil::DateTime::strptime(HTTP_DATE, text).ok()?;
+    let written = date.strftime(HTTP_DATE).to_string();
+    // The parser bears blanks and letter case that the format does not have.
+    (written == text).then_some(written)
+}
+
 /// 429: alive, and asked too often. The next round asks again, whatever `Retry-After` says.
 #[must_use]
 pub fn throttled(answer: &Answer) -> Finding {
     let after = answer
         .retry_after
         .as_deref()
-        .filter(|after| after.len() <= 40)
+        .and_then(delay)
         .map(|after| format!(", try again after {after}"))
         .unwrap_or_default();
     Finding::new(
         Outcome::Throttled,
         format!("answered 429: asked too often{after}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_seconds_or_a_date() {
+        let date = "Wed, 25 Nov 2026 03:00:00 GMT";
+        for (text, expected) in [
+            ("7", Some("7 s")),
+            ("0120", Some("120 s")),
+            (date, Some(date)),
+            ("", None),
+            ("-1", None),
+            ("1234567890", None),
+            ("Bearer eyJhbGciOi", None),
+            ("Wed, 25 Nov 2026 03:00:00 GMT (Bearer hunter2)", None),
+            ("(Bearer hunter2) Wed, 25 Nov 2026 03:00:00 GMT", None),
+            ("Wed,  25 Nov 2026 03:00:00 GMT", None),
+            ("Thu, 25 Nov 2026 03:00:00 GMT", None),
+            ("Wed, 25 Nov 2026 03:00:00 +0000", None),
+        ] {
+            assert_eq!(delay(text).as_deref(), expected, "{text}");
+        }
+    }
 }
