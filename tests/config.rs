@@ -6,6 +6,8 @@
 mod files;
 #[path = "config/fuzz.rs"]
 mod fuzz;
+#[path = "config/media.rs"]
+mod media;
 #[path = "config/overrides.rs"]
 mod overrides;
 #[path = "config/rules.rs"]

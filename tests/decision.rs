@@ -96,13 +96,50 @@ mod always {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
     use understudy::decision::health::{Fitness, assess};
+    use understudy::decision::{Decision, Ruling};
+    use understudy::model::hold::{Hold, HoldCode};
     use understudy::model::moves::{Cause, MoveKind};
     use understudy::model::order::OrderKind;
+    use understudy::model::runbook::Topic;
     use understudy::model::sample::Outcome;
 
     use crate::random_world::{
         Event, What, histories, histories_without_orders, observing_specs, play, specs,
     };
+
+    /// Every hold that a decision tells: to whoever looks, to whoever ordered, to history.
+    fn holds(decision: &Decision) -> Vec<&Hold> {
+        let refused = match &decision.ruling {
+            Ruling::Refused(hold) => Some(hold),
+            Ruling::Done | Ruling::Running | Ruling::GenerationMismatch => None,
+        };
+        let told = decision.history.iter();
+        let told = told.filter_map(|entry| entry.hold.as_ref());
+        decision.hold.iter().chain(refused).chain(told).collect()
+    }
+
+    /// Properties of holds say nothing where nothing is held. In the random world every site has a host of its
+    /// own, and there are no other groups.
+    #[test]
+    fn random_histories_are_held_by_much() {
+        let mut runner = TestRunner::deterministic();
+        let mut codes = BTreeSet::new();
+        for _ in 0..300 {
+            for spec in [specs().boxed(), observing_specs().boxed()] {
+                let spec = spec.new_tree(&mut runner).unwrap().current();
+                let events = histories().new_tree(&mut runner).unwrap().current();
+                play(&spec, &events, |pass| {
+                    codes.extend(holds(&pass.decision).into_iter().map(|hold| hold.code));
+                });
+            }
+        }
+        let elsewhere = [HoldCode::GlobalFault, HoldCode::StormLimit];
+        let unseen: Vec<&HoldCode> = HoldCode::ALL
+            .iter()
+            .filter(|code| !codes.contains(code) && !elsewhere.contains(code))
+            .collect();
+        assert!(unseen.is_empty(), "never held: {unseen:?}");
+    }
 
     /// Properties of moves say nothing where nothing moves.
     #[test]
@@ -262,6 +299,17 @@ mod always {
                 .filter(|event| !matches!(event.what, What::Alert { .. }))
                 .collect();
             play(&spec, &harmless, |pass| assert_eq!(pass.decision.next.generation, 0));
+        }
+
+        #[test]
+        fn every_hold_that_is_told_names_its_section_once(spec in specs(), events in histories()) {
+            play(&spec, &events, |pass| {
+                for hold in holds(&pass.decision) {
+                    let reference = Topic::Hold(hold.code).reference();
+                    assert!(hold.message.ends_with(&reference), "{}", hold.message);
+                    assert_eq!(hold.message.matches("runbook.md").count(), 1, "{}", hold.message);
+                }
+            });
         }
 
         #[test]

@@ -7,6 +7,12 @@ mod support;
 mod endpoints;
 #[path = "probe/identity.rs"]
 mod identity;
+#[path = "probe/media_account.rs"]
+mod media_account;
+#[path = "probe/media_services.rs"]
+mod media_services;
+#[path = "probe/media_stage.rs"]
+mod media_stage;
 #[path = "probe/tokens.rs"]
 mod tokens;
 #[path = "probe/video_indexer.rs"]

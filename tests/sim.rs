@@ -11,6 +11,8 @@ mod media;
 mod media_faults;
 #[path = "sim/media_jobs.rs"]
 mod media_jobs;
+#[path = "sim/media_rules.rs"]
+mod media_rules;
 #[path = "sim/mkio.rs"]
 mod mkio;
 #[path = "sim/panel.rs"]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::node::At;
 use super::pieces::{name_fault, structured};
 use super::policy::Base;
-use super::reading::{Noticed, Reading};
+use super::reading::Reading;
 use super::report::{Report, shown};
 use super::shape::{self, Shape};
 use super::{Env, accounts, media, raw};
@@ -53,12 +53,7 @@ pub fn read(
         );
         return Found::default();
     }
-    let mut reading = Reading {
-        env,
-        base,
-        report,
-        noticed: Noticed::default(),
-    };
+    let mut reading = Reading { env, base, report };
     let twice = names_given_twice(here, &mut *reading.report);
     let mut found = Found {
         named: true,
@@ -78,7 +73,6 @@ pub fn read(
     }
     found.bad.sort();
     found.bad.dedup();
-    reading.noticed.report(here, reading.report);
     warn_of_shared_fate(&found.good, vantage, at, report);
     found
 }

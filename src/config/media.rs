@@ -1,12 +1,27 @@
-//! Media Services accounts. This version hands them out in lookups and does not probe them.
+//! Media Services accounts.
 
 use super::node::At;
 use super::pieces::{good_url, id, part};
-use super::raw;
 use super::reading::Reading;
 use super::report::{Report, shown};
 use super::urls::Purpose;
-use crate::model::spec::MediaServicesSpec;
+use super::{duration, raw};
+use crate::model::media::{HOST, MediaKind, MediaServicesSpec, Workload};
+use crate::model::secret::Secret;
+
+/// What an account is used for, unless configured.
+const WORKLOADS: [raw::Workload; 3] = [
+    raw::Workload::Encoding,
+    raw::Workload::Live,
+    raw::Workload::OnDemand,
+];
+
+/// Where an account is.
+struct Place {
+    account_name: String,
+    resource_id: String,
+    arm_base: String,
+}
 
 /// Reads a Media Services account. `None` where something that it needs is missing or wrong.
 pub fn media_services(
@@ -14,20 +29,69 @@ pub fn media_services(
     at: At<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<MediaServicesSpec> {
-    reading.noticed.media_accounts += 1;
     let env = reading.env;
     let report = &mut *reading.report;
     let kind = raw.kind.unwrap_or(raw::MediaKind::Azure);
-    lists(&raw, at, report);
+    let (streaming_endpoints, live_events) = names(&raw, at, report);
     texts(&raw, at, report);
-    token(kind, raw.token.as_deref(), at.child("token"), env, report);
+    let token = token(kind, raw.token.as_deref(), at.child("token"), env, report);
+    let workloads = raw.workloads.as_deref().unwrap_or(&WORKLOADS);
+    let workloads = workloads.iter().copied().map(workload).collect();
+    let stuck_after = match &raw.stuck_after {
+        Some(span) => span.0,
+        None => duration::parse(raw::STUCK_AFTER).ok()?,
+    };
+    let key_delivery = raw.key_delivery.as_deref();
+    let key_delivery = key_delivery
+        .and_then(|url| good_url(url, Purpose::Endpoint, at.child("key_delivery"), report));
+    let streaming_probe = raw.streaming_probe.as_deref();
+    let streaming_probe = streaming_probe
+        .unwrap_or(raw::STREAMING_PROBE)
+        .trim()
+        .to_owned();
+    let (canary, stuck_fails) = (raw.canary.clone(), raw.stuck_fails.unwrap_or(false));
+    let place = place(kind, raw, at, report)?;
+    Some(MediaServicesSpec {
+        kind: match kind {
+            raw::MediaKind::Azure => MediaKind::Azure,
+            raw::MediaKind::Mkio => MediaKind::Mkio,
+        },
+        account_name: place.account_name,
+        resource_id: place.resource_id,
+        arm_base: place.arm_base,
+        token,
+        streaming_endpoints,
+        live_events,
+        workloads,
+        streaming_probe,
+        canary,
+        key_delivery,
+        stuck_after,
+        stuck_fails,
+    })
+}
+
+const fn workload(raw: raw::Workload) -> Workload {
+    match raw {
+        raw::Workload::Encoding => Workload::Encoding,
+        raw::Workload::Live => Workload::Live,
+        raw::Workload::OnDemand => Workload::OnDemand,
+    }
+}
+
+fn place(
+    kind: raw::MediaKind,
+    raw: raw::MediaServices,
+    at: At<'_>,
+    report: &mut Report,
+) -> Option<Place> {
     let base = raw.arm_base.unwrap_or_else(|| match kind {
         raw::MediaKind::Azure => raw::ARM.to_owned(),
         raw::MediaKind::Mkio => raw::MKIO_API.to_owned(),
     });
-    let base = good_url(&base, Purpose::BearerBase, at.child("arm_base"), report);
+    let arm_base = good_url(&base, Purpose::BearerBase, at.child("arm_base"), report);
     let account_name = part(raw.account_name, at.child("account_name"), report);
-    let resource_id = match kind {
+    match kind {
         raw::MediaKind::Azure => {
             for key in ["subscription_id", "resource_group"] {
                 if !at.has(key) {
@@ -36,12 +100,15 @@ pub fn media_services(
             }
             let subscription = id(raw.subscription_id, at.child("subscription_id"), report);
             let group = part(raw.resource_group, at.child("resource_group"), report);
-            format!(
-                "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Media/mediaServices/{}",
-                subscription?,
-                group?,
-                account_name.as_ref()?
-            )
+            let account_name = account_name?;
+            Some(Place {
+                resource_id: format!(
+                    "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Media/mediaServices/{account_name}",
+                    subscription?, group?,
+                ),
+                account_name,
+                arm_base: arm_base?,
+            })
         }
         raw::MediaKind::Mkio => {
             for key in ["subscription_id", "resource_group"] {
@@ -49,22 +116,21 @@ pub fn media_services(
                     report.warning(at.child(key), "is not used with kind mkio".to_owned());
                 }
             }
-            format!("{}/api/ams/{}", base.as_ref()?, account_name.as_ref()?)
+            let (arm_base, account_name) = (arm_base?, account_name?);
+            Some(Place {
+                resource_id: format!("{arm_base}/api/ams/{account_name}"),
+                account_name,
+                arm_base,
+            })
         }
-    };
-    base?;
-    Some(MediaServicesSpec {
-        account_name: account_name?,
-        resource_id,
-        // This version starts and stops nothing on a Media Services account.
-        activation: Vec::new(),
-    })
+    }
 }
 
-fn lists(raw: &raw::MediaServices, at: At<'_>, report: &mut Report) {
-    let workloads = raw.workloads.as_deref();
-    let used = |workload| workloads.is_none_or(|given| given.contains(&workload));
-    if workloads.is_some_and(<[_]>::is_empty) {
+/// The names of streaming endpoints and of live events.
+fn names(raw: &raw::MediaServices, at: At<'_>, report: &mut Report) -> (Vec<String>, Vec<String>) {
+    let workloads = raw.workloads.as_deref().unwrap_or(&WORKLOADS);
+    let used = |workload| workloads.contains(&workload);
+    if workloads.is_empty() {
         let message =
             "is empty: list what the account is used for, or leave the key out".to_owned();
         report.problem(at.child("workloads"), message);
@@ -77,33 +143,56 @@ fn lists(raw: &raw::MediaServices, at: At<'_>, report: &mut Report) {
     ] {
         let list = at.child(key);
         for (index, name) in names.iter().enumerate() {
-            part(Some(name.clone()), list.item(index), report);
+            let earlier = names.get(..index).unwrap_or_default();
+            if earlier.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                let message = format!("{} is listed twice", shown(name));
+                report.problem(list.item(index), message);
+            } else {
+                part(Some(name.clone()), list.item(index), report);
+            }
         }
     }
     if !used(raw::Workload::Live) && !live_events.is_empty() {
         let message = "is not used: workloads does not list \"live\"".to_owned();
         report.warning(at.child("live_events"), message);
     }
+    let streams = used(raw::Workload::Live) || used(raw::Workload::OnDemand);
+    if streams && endpoints.is_empty() {
+        let message =
+            "is empty: no host of the account is probed, handed out or started".to_owned();
+        report.warning(at.child("streaming_endpoints"), message);
+    }
+    (endpoints, live_events)
 }
 
 fn texts(raw: &raw::MediaServices, at: At<'_>, report: &mut Report) {
-    if let Some(probe) = raw
-        .streaming_probe
-        .as_deref()
-        .filter(|text| !text.is_empty())
-    {
-        let filled = probe.replace("{host}", "host.invalid");
-        good_url(
-            &filled,
-            Purpose::Endpoint,
-            at.child("streaming_probe"),
-            report,
-        );
+    let probe = raw.streaming_probe.as_deref().map(str::trim);
+    if let Some(probe) = probe.filter(|text| !text.is_empty()) {
+        let here = at.child("streaming_probe");
+        let filled = probe.replace(HOST, "host.invalid");
+        let good = good_url(&filled, Purpose::Endpoint, here, report).is_some();
+        if good && (filled.contains('{') || filled.contains('}')) {
+            let message = "holds a placeholder that is not known: write {host} for the name of the streaming host";
+            report.problem(here, message.to_owned());
+        } else if good && !probe.contains(HOST) {
+            let message =
+                "does not hold {host}: the same URL is asked for every streaming endpoint";
+            report.warning(here, message.to_owned());
+        }
     }
-    let is_path = |text: &str| !text.contains("://") && !text.contains(char::is_whitespace);
-    if (raw.canary.as_deref()).is_some_and(|canary| canary.is_empty() || !is_path(canary)) {
+    let workloads = raw.workloads.as_deref().unwrap_or(&WORKLOADS);
+    let Some(canary) = raw.canary.as_deref() else {
+        return;
+    };
+    let is_path = !canary.contains("://")
+        && !canary.starts_with("//")
+        && !canary.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    if canary.trim_matches('/').is_empty() || !is_path {
         let message = "is not a path on the streaming host, such as \"/canary/manifest\"";
         report.problem(at.child("canary"), message.to_owned());
+    } else if !workloads.contains(&raw::Workload::OnDemand) {
+        let message = "is not used: workloads does not list \"on-demand\"".to_owned();
+        report.warning(at.child("canary"), message);
     }
 }
 
@@ -114,30 +203,36 @@ fn token(
     at: At<'_>,
     env: &super::Env,
     report: &mut Report,
-) {
+) -> Option<Secret> {
     match (kind, token.map(str::trim)) {
-        (raw::MediaKind::Azure, None) => {}
+        (raw::MediaKind::Azure, None) => None,
         (raw::MediaKind::Azure, Some(_)) => {
             report.warning(at, "is used only with kind mkio".to_owned());
+            None
         }
         (raw::MediaKind::Mkio, None) => {
             let message =
                 "is missing; kind mkio needs it: write \"$NAME\", the app setting that holds it";
             report.problem(at, message.to_owned());
+            None
         }
-        (raw::MediaKind::Mkio, Some(text)) => match text.strip_prefix('$') {
-            _ if text.is_empty() => report.problem(at, "is empty".to_owned()),
-            Some(name) if env.get(name).is_none_or(|value| value.trim().is_empty()) => {
-                report.problem(
-                    at,
-                    format!("the app setting {} is not set, or empty", shown(name)),
-                );
-            }
-            Some(_) => {}
-            None => {
+        (raw::MediaKind::Mkio, Some("")) => {
+            report.problem(at, "is empty".to_owned());
+            None
+        }
+        (raw::MediaKind::Mkio, Some(text)) => {
+            let Some(name) = text.strip_prefix('$') else {
                 let message = "a secret stands in the file: put it into an app setting and write \"$NAME\" here";
                 report.warning(at, message.to_owned());
+                return Some(Secret::new(text));
+            };
+            let value = env.get(name).map(|value| value.trim());
+            let value = value.filter(|value| !value.is_empty());
+            if value.is_none() {
+                let message = format!("the app setting {} is not set, or empty", shown(name));
+                report.problem(at, message);
             }
-        },
+            value.map(Secret::new)
+        }
     }
 }

@@ -27,7 +27,7 @@ pub const ARM: &str = "https://management.azure.com";
 pub const MKIO_API: &str = "https://api.mk.io";
 /// How the streaming hosts of a Media Services account are probed, unless configured.
 pub const STREAMING_PROBE: &str = "https://{host}/";
-/// When unfinished videos are stuck, unless configured.
+/// When unfinished videos, or waiting jobs, are stuck, unless configured.
 pub const STUCK_AFTER: &str = "60m";
 
 /// Settings of Understudy.
@@ -258,7 +258,7 @@ pub enum Workload {
     OnDemand,
 }
 
-/// A Media Services account. This version hands it out in lookups and does not probe it.
+/// A Media Services account.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MediaServices {
@@ -281,11 +281,20 @@ pub struct MediaServices {
     /// What it is used for.
     #[schemars(extend("default" = ["encoding", "live", "on-demand"]))]
     pub workloads: Option<Vec<Workload>>,
-    /// How its streaming hosts are probed: any HTTP answer is alive. Empty: not probed.
+    /// How its streaming hosts are probed, with `{host}` for a host's name: any HTTP answer is alive. Empty: not
+    /// probed.
     #[schemars(extend("default" = STREAMING_PROBE))]
     pub streaming_probe: Option<String>,
     /// A path on the streaming host that must answer 2xx: is the content there too?
     pub canary: Option<String>,
+    /// Where viewers get the keys of protected content: any HTTP answer is alive. It is not behind the streaming host.
+    pub key_delivery: Option<String>,
+    /// Jobs Queued or Scheduled for this long, while none finishes, are stuck.
+    #[schemars(extend("default" = STUCK_AFTER))]
+    pub stuck_after: Option<Span>,
+    /// Whether stuck is failed; else it is degraded.
+    #[schemars(extend("default" = false))]
+    pub stuck_fails: Option<bool>,
     /// Base URL of Azure Resource Manager; with kind mkio of its API, then `https://api.mk.io` unless given.
     #[schemars(extend("default" = ARM))]
     pub arm_base: Option<String>,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::SignedDuration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::lookup::FRESH_FOR;
 use super::tick::{Scope, TICK_LIMIT};
 use super::{Controller, now};
 use crate::adapters::store::alerts::{AlertRow, Kept};
@@ -25,10 +25,15 @@ use crate::model::state::GroupState;
 /// An alert must be answered within two seconds. Which sites are active is read until so long after it came
 /// in, and after that taken from memory.
 const STATES_LIMIT: Duration = Duration::from_millis(1_200);
+/// The records of so many groups are read one by one.
+const FEW: usize = 8;
 /// Alerts this young are shown without reading them again.
 const SHOWN_FOR: Duration = Duration::from_secs(1);
 /// Sweeps begin at least this far apart, however many alerts come in.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// After a sweep that took longer, the next waits as long again, up to this, so that in a storm of alerts lookups and
+/// alerts have the store to themselves for half of the time.
+const LONGEST_REST: Duration = Duration::from_secs(3);
 /// Rows stay this much longer than any group believes them, so that a late message of the same thread
 /// still finds what came before it.
 const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
@@ -37,10 +42,8 @@ const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug, Default)]
 pub struct Doorbell {
     waiting: AtomicBool,
-    /// When the last sweep began.
-    turn: Mutex<Option<Instant>>,
-    /// Held by the one that reads which sites are active; the others use what it brings.
-    reading: Mutex<()>,
+    /// When the next sweep may begin; held by the one that runs.
+    next: Mutex<Option<Instant>>,
 }
 
 /// What is answered to an alert.
@@ -70,7 +73,7 @@ impl Controller {
         let is_nameless_end = message.stage == SignalStage::Resolved && names_nothing(&message);
         let is_foreign = speaks_of_none && self.knows_every_group() && !is_nameless_end;
         // What speaks of no group of ours may still be the news that something of ours is over.
-        let newer = |known: Option<&Alert>, new: &Alert| match known {
+        let newer = move |known: Option<&Alert>, new: &Alert| match known {
             None if is_foreign => None,
             known => alert::newer(known, new),
         };
@@ -100,9 +103,10 @@ impl Controller {
         state: impl Fn(&GroupName) -> Option<&'a GroupState>,
     ) -> BTreeMap<GroupName, Vec<Match>> {
         let told = Told::of(message);
-        self.deployment
-            .groups
-            .values()
+        self.directory
+            .candidates(&told)
+            .into_iter()
+            .filter_map(|group| self.spec(group))
             .map(|spec| (spec.name.clone(), told.matches(spec, state(&spec.name))))
             .filter(|(_, found)| !found.is_empty())
             .collect()
@@ -118,7 +122,7 @@ impl Controller {
 
     /// An alert that names a group and none of its sites speaks of the one that is active now, whatever moves
     /// come later. Where that cannot be had in time, it is worked out from the record when the row is read.
-    async fn pin_site(&self, message: &mut Alert, until: Instant) {
+    async fn pin_site(self: &Arc<Self>, message: &mut Alert, until: Instant) {
         if message.group.is_none() || message.site.is_some() {
             return;
         }
@@ -133,27 +137,22 @@ impl Controller {
     /// The records of these groups, as far as they can be had in time; for a group without a row, the one that
     /// it will begin with. Of several alerts that ask at once, one reads.
     async fn states(
-        &self,
+        self: &Arc<Self>,
         groups: Vec<GroupName>,
         until: Instant,
     ) -> BTreeMap<GroupName, Arc<GroupState>> {
-        let are_fresh = || {
-            let mut all = groups.iter();
-            all.all(|group| self.memory.state(group, FRESH_FOR).is_some())
-        };
         let reading = async {
-            if are_fresh() {
+            if self.are_fresh(&groups) {
                 return BTreeMap::new();
             }
-            let _turn = self.alerted.reading.lock().await;
-            if are_fresh() {
+            if groups.len() <= FEW {
+                let single = |group: &GroupName| Arc::clone(self).refresh(group.clone(), None);
+                join_all(groups.iter().map(single)).await;
                 return BTreeMap::new();
             }
-            let Ok(snapshot) = self.store.snapshot().await else {
+            let Ok(Some(snapshot)) = self.read_all(&groups).await else {
                 return BTreeMap::new();
             };
-            self.memory
-                .keep_snapshot(&snapshot, &self.deployment.vantage);
             self.starting_states(&groups, &snapshot).await
         };
         // Late is as good as never: then what was known before serves.
@@ -226,16 +225,18 @@ impl Controller {
         }
         let controller = Arc::clone(self);
         tokio::spawn(async move {
-            let mut turn = controller.alerted.turn.lock().await;
-            if let Some(last) = *turn {
-                tokio::time::sleep_until(last + SWEEP_EVERY).await;
+            let mut next = controller.alerted.next.lock().await;
+            if let Some(next) = *next {
+                tokio::time::sleep_until(next).await;
             }
-            *turn = Some(Instant::now());
+            let began = Instant::now();
             controller.alerted.waiting.store(false, Ordering::Release);
             let deadline = Instant::now() + TICK_LIMIT;
             if let Err(error) = controller.sweep(Scope::Alerted, deadline).await {
                 tracing::warn!("the alerted groups are probed by the next tick: {error}");
             }
+            let rest = began.elapsed().min(LONGEST_REST);
+            *next = Some((began + SWEEP_EVERY).max(Instant::now() + rest));
         });
     }
 
@@ -249,16 +250,22 @@ impl Controller {
             .iter()
             .map(|row| Told::of(&row.alert))
             .collect();
+        let mut by_group: BTreeMap<&GroupName, Vec<&Told<'_>>> = BTreeMap::new();
+        for told in &alerts {
+            for group in self.directory.candidates(told) {
+                by_group.entry(group).or_default().push(told);
+            }
+        }
         let at = now();
-        self.deployment
-            .groups
-            .values()
-            .map(|spec| {
+        by_group
+            .into_iter()
+            .filter_map(|(group, alerts)| Some((self.spec(group)?, alerts)))
+            .map(|(spec, alerts)| {
                 let state = snapshot
                     .groups
                     .get(&spec.name)
                     .map(|row| row.state.as_ref());
-                let signals = alert::signals(&alerts, spec, state, at);
+                let signals = alert::signals(alerts, spec, state, at);
                 (spec.name.clone(), signals)
             })
             .filter(|(_, signals)| !signals.is_empty())

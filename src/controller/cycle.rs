@@ -4,25 +4,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{Controller, now};
-use crate::adapters::activation;
+use super::{Controller, now, observe};
+use crate::adapters::activation::{Fence, Standing};
 use crate::adapters::store::codec::GroupRow;
 use crate::adapters::store::{Commit, StoreError};
 use crate::decision::{self, Decision, Observation, steps};
 use crate::model::evidence::GroupEvidence;
 use crate::model::history::{HistoryEntry, HistoryKind};
-use crate::model::moves::{Step, StepReport};
+use crate::model::moves::{Claim, Move, Step, StepReport, StepResult};
 use crate::model::name::GroupName;
 use crate::model::order::Order;
+use crate::model::runbook::Topic;
 use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 
 /// After losing this many races on one row something else is wrong.
 const TRIES: u32 = 10;
+
+/// One attempt at a step: well below the host's `functionTimeout`, and below the claim.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
+/// An attempt is over by this much before its claim is: clocks differ, and the last call needs its answer.
+const CLAIM_MARGIN: Duration = Duration::from_secs(5);
+/// Asking the record whether a step is still ours takes at most this long.
+const FENCE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many groups have unfinished steps, as this process knows it.
 #[derive(Debug, Default)]
@@ -170,7 +180,7 @@ impl Controller {
             match written {
                 Commit::Done(written) => {
                     storm.follow(state, &decision.next, spec);
-                    self.memory.keep(group, &written.state, asked_at);
+                    self.memory.keep_written(group, &written, asked_at);
                     self.shelf.clear();
                     report(group, &decision);
                     return Ok(Cycled {
@@ -207,50 +217,153 @@ impl Controller {
     /// # Errors
     /// When the store cannot be reached; the claims run out, and the next tick goes on.
     pub async fn finish_steps(
-        &self,
+        self: &Arc<Self>,
         spec: &Arc<GroupSpec>,
         signals: &[Signal],
         decision: Decision,
     ) -> Result<(), StoreError> {
-        // How many others move is not known here, so a move with steps waits for the next tick.
-        let storm = Storm::crowded();
         let mut decision = decision;
         while !decision.claims.is_empty() {
             let reports = self.act(spec, &decision).await;
-            let row = self.store.group(&spec.name).await?;
-            let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
-            let asked = Asked {
-                spec,
-                evidence: heartbeat
-                    .as_ref()
-                    .and_then(|row| row.of(&spec.name))
-                    .map(AsRef::as_ref),
-                signals,
-                signals_are_current: false,
-                order: None,
-                reports: &reports,
-                storm: &storm,
-            };
-            decision = self.cycle(row, &decision.next, &asked).await?.decision;
+            decision = self.decide_anew(spec, signals, &decision, &reports).await?;
+            let evidence = self.evidence_of(spec).await?;
+            if steps::awaits_look(&decision.next, evidence.as_deref()) {
+                // What was started only now can be asked only now, the canary above all. If nothing comes of it, a
+                // later round tells.
+                let standing = observe::Standing {
+                    confirm: false,
+                    must_run: decision.next.must_run().cloned(),
+                    evidence,
+                };
+                let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
+                self.look(spec, &standing, heartbeat).await?;
+                decision = self.decide_anew(spec, signals, &decision, &[]).await?;
+            }
         }
         Ok(())
     }
 
-    async fn act(&self, spec: &GroupSpec, decision: &Decision) -> Vec<StepReport> {
-        let Some(running) = &decision.next.moving else {
-            return Vec::new();
+    /// The same path once more, on what is there now.
+    async fn decide_anew(
+        &self,
+        spec: &Arc<GroupSpec>,
+        signals: &[Signal],
+        before: &Decision,
+        reports: &[StepReport],
+    ) -> Result<Decision, StoreError> {
+        // How many others move is not known here, so a move with steps waits for the next tick.
+        let storm = Storm::crowded();
+        let row = self.store.group(&spec.name).await?;
+        let evidence = self.evidence_of(spec).await?;
+        let asked = Asked {
+            spec,
+            evidence: evidence.as_deref(),
+            signals,
+            signals_are_current: false,
+            order: None,
+            reports,
+            storm: &storm,
         };
-        let perform = |step: &Step| {
-            let step = step.clone();
+        Ok(self.cycle(row, &before.next, &asked).await?.decision)
+    }
+
+    /// What this vantage knows of a group now.
+    async fn evidence_of(
+        &self,
+        spec: &GroupSpec,
+    ) -> Result<Option<Arc<GroupEvidence>>, StoreError> {
+        let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
+        Ok(heartbeat.and_then(|row| row.of(&spec.name).cloned()))
+    }
+
+    async fn act(self: &Arc<Self>, spec: &Arc<GroupSpec>, decision: &Decision) -> Vec<StepReport> {
+        let perform = |claim: &Claim| {
+            let claim = claim.clone();
+            let fence = self.fence(&spec.name, &claim);
             async move {
+                let begun = Instant::now();
+                let until = begun + attempt_limit(&claim.step, now());
+                let performing = self.activator.perform(spec, &claim.step, until, &fence);
+                let performed = performing.await;
+                let took = SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+                tell(&spec.name, &claim.step, &performed.result);
                 StepReport {
-                    move_id: running.id.clone(),
-                    result: activation::perform(spec, &step).await,
-                    step: step.name,
+                    move_id: claim.move_id,
+                    step: claim.step.name,
+                    began: performed.began,
+                    result: performed.result,
+                    took,
                 }
             }
         };
         futures::future::join_all(decision.claims.iter().map(perform)).await
+    }
+
+    /// Whether the record still names this process as the one that runs a step, and the step as one that may
+    /// be run: right before anything outside is changed.
+    fn fence(self: &Arc<Self>, group: &GroupName, claim: &Claim) -> Fence {
+        let (controller, group, claim) = (Arc::clone(self), group.clone(), claim.clone());
+        Fence::new(move || {
+            let (controller, group, claim) =
+                (Arc::clone(&controller), group.clone(), claim.clone());
+            Box::pin(async move {
+                let reading = controller.store.group(&group);
+                match tokio::time::timeout(FENCE_LIMIT, reading).await {
+                    Ok(Ok(Some(row))) => {
+                        if steps::may_run(&row.state, &claim, &controller.process, now()) {
+                            Standing::Ours
+                        } else {
+                            Standing::Lost
+                        }
+                    }
+                    Ok(Ok(None)) => Standing::Lost,
+                    Ok(Err(_)) | Err(_) => Standing::Unknown,
+                }
+            })
+        })
+    }
+
+    /// Reads what every step of a move is about, and changes nothing: what a rehearsal finds.
+    pub(super) async fn rehearse(&self, spec: &GroupSpec, planned: &Move) -> Vec<StepReport> {
+        let look = |step: &Step| {
+            let step = step.clone();
+            async move {
+                let begun = Instant::now();
+                let looking = self
+                    .activator
+                    .rehearse(spec, &step, begun + ATTEMPT_LIMIT / 2);
+                let result = looking.await;
+                StepReport {
+                    took: SignedDuration::try_from(begun.elapsed()).unwrap_or_default(),
+                    ..StepReport::new(&planned.id, &step.name, result)
+                }
+            }
+        };
+        futures::future::join_all(planned.steps.iter().map(look)).await
+    }
+}
+
+/// An attempt ends before its claim does, so that no two processes are ever at work on one step.
+fn attempt_limit(step: &Step, at: Timestamp) -> Duration {
+    let claimed = step
+        .claimed_until
+        .map_or(SignedDuration::ZERO, |until| until.duration_since(at));
+    let left = claimed.max(SignedDuration::ZERO).unsigned_abs();
+    left.saturating_sub(CLAIM_MARGIN).min(ATTEMPT_LIMIT)
+}
+
+/// One line per attempt, readable alone.
+fn tell(group: &GroupName, step: &Step, result: &StepResult) {
+    let (name, site) = (&step.name, &step.account.site);
+    match result {
+        StepResult::Done => tracing::info!(group = %group, "{group}: {name} in {site}: done"),
+        StepResult::GoingOn(line) => {
+            tracing::info!(group = %group, "{group}: {name} in {site}: {line}");
+        }
+        StepResult::Failed { detail, .. } => {
+            let runbook = Topic::of_step(step).map(Topic::reference);
+            tracing::warn!(group = %group, runbook, "{group}: {name} in {site}: {detail}");
+        }
     }
 }
 
@@ -274,6 +387,7 @@ fn report(group: &GroupName, decision: &Decision) {
             to = entry.to.as_ref().map(crate::model::name::SiteName::as_str),
             actor = %entry.actor,
             hold = entry.hold.as_ref().map(|hold| hold.code.as_str()),
+            runbook = entry.hold.as_ref().map(|hold| Topic::Hold(hold.code).reference()),
             "{group}: {}",
             told(entry, decision)
         );

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::rows::Origin;
 use super::{Controller, GroupError, now};
 use crate::adapters::store::alerts::AlertRow;
+use crate::adapters::store::codec::GroupRow;
 use crate::adapters::store::heartbeat::HeartbeatRow;
 use crate::adapters::store::rows::CALL_LIMIT_SECONDS;
 use crate::adapters::store::{Snapshot, StoreError};
@@ -46,16 +47,19 @@ pub struct Lookup {
     pub is_recorded: bool,
 }
 
+/// What is remembered of one group.
 #[derive(Debug, Clone)]
-struct Known {
+pub(super) struct Known {
     state: Arc<GroupState>,
     as_of: Timestamp,
     /// When the store was asked: from then on what it said may have changed. A scan may take long.
-    asked_at: Instant,
+    pub(super) asked_at: Instant,
     /// When its answer was there.
     learned_at: Instant,
     /// Whether it is from a row, there now or before; otherwise its start must not move with the clock.
     is_recorded: bool,
+    /// The row, where it was last written by this process.
+    written: Option<GroupRow>,
 }
 
 /// Whose turn it is to read a group, and how the last read failed: those that waited for it share its
@@ -81,15 +85,34 @@ impl Memory {
         self.changed.notify_waiters();
     }
 
+    /// Remembers a row that was just written here: who decides next need not lose the race for it.
+    pub fn keep_written(&self, group: &GroupName, row: &GroupRow, asked_at: Instant) {
+        self.keep(group, &row.state, asked_at);
+        if let Some(known) = locked(&self.known).get_mut(group) {
+            known.written = Some(row.clone());
+        }
+    }
+
+    /// The row of a group, if it was written here after this moment and nothing was read since.
+    pub(super) fn written_since(&self, group: &GroupName, since: Instant) -> Option<GroupRow> {
+        let known = self.get(group)?;
+        known.written.filter(|_| known.learned_at > since)
+    }
+
     /// Remembers everything a scan brought.
     pub fn keep_snapshot(&self, snapshot: &Snapshot, vantage: &Vantage) {
-        for (group, row) in &snapshot.groups {
-            self.put(group, Arc::clone(&row.state), true, snapshot.asked_at);
-        }
         if let Some(row) = snapshot.heartbeat(vantage) {
             self.keep_heartbeat(row);
         }
         self.keep_alerts(&snapshot.alerts);
+        self.keep_groups(snapshot);
+    }
+
+    /// Remembers the groups that a scan brought.
+    pub fn keep_groups(&self, snapshot: &Snapshot) {
+        for (group, row) in &snapshot.groups {
+            self.put(group, Arc::clone(&row.state), true, snapshot.asked_at);
+        }
         self.note_read(None);
         self.changed.notify_waiters();
     }
@@ -144,11 +167,13 @@ impl Memory {
             asked_at,
             learned_at: Instant::now(),
             is_recorded,
+            written: None,
         };
         all.insert(group.clone(), known);
     }
 
-    fn note_read(&self, error: Option<&StoreError>) {
+    /// Remembers whether the store was read.
+    pub(super) fn note_read(&self, error: Option<&StoreError>) {
         *locked(&self.failed_at) = error
             .filter(|error| error.is_of_the_store())
             .map(|_| Instant::now());
@@ -159,7 +184,8 @@ impl Memory {
         locked(&self.failed_at).map(|at| at.elapsed())
     }
 
-    fn get(&self, group: &GroupName) -> Option<Known> {
+    /// What is known of a group.
+    pub(super) fn get(&self, group: &GroupName) -> Option<Known> {
         locked(&self.known).get(group).cloned()
     }
 
@@ -238,6 +264,7 @@ impl Controller {
                 && at_least.is_none_or(|least| known.state.generation >= least)
         };
         if let Some(known) = known.as_ref().filter(|known| suffices(known)) {
+            self.renew_ahead(known.asked_at.elapsed());
             return Ok(answer(known, false));
         }
         let failing = self.memory.failing_for();
@@ -291,7 +318,7 @@ impl Controller {
     }
 
     /// Reads one group from the store; of several that ask at once, one reads.
-    async fn refresh(
+    pub(super) async fn refresh(
         self: Arc<Self>,
         group: GroupName,
         at_least: Option<u64>,
@@ -311,8 +338,19 @@ impl Controller {
         if read_meanwhile.is_some() {
             return Ok(read_meanwhile);
         }
+        let suffices = |known: &Known| {
+            known.asked_at.elapsed() < FRESH_FOR
+                && at_least.is_none_or(|least| known.state.generation >= least)
+        };
         let reading_since = Instant::now();
-        let read = self.read(&group).await;
+        let read = match self.read_in_crowd(&group, suffices).await {
+            Ok(Some(known)) => {
+                *last_failure = None;
+                return Ok(Some(known));
+            }
+            Ok(None) => self.read(&group).await,
+            Err(error) => Err(error),
+        };
         self.memory.note_read(read.as_ref().err());
         *last_failure = read
             .as_ref()

@@ -10,14 +10,18 @@
 //! | decide, commit, act for one group | `cycle` |
 //! | probing one group | `observe` |
 //! | the rounds of a sweep | `rounds` |
+//! | what a sweep carries, and the steps that it began | `sweeping` |
 //! | folding rounds into the heartbeat | `beat` |
+//! | turns at writing a group | `turns` |
 //! | which account now | `lookup` |
+//! | reads of many groups at once | `crowd` |
 //! | what answers show of a group | `view` |
 //! | lists of groups | `overview` |
 //! | is the app itself well | `wellbeing` |
 
 pub mod alert;
 pub mod beat;
+mod crowd;
 pub mod cycle;
 pub mod lookup;
 pub mod observe;
@@ -25,7 +29,9 @@ pub mod order;
 pub mod overview;
 mod rounds;
 pub mod rows;
+mod sweeping;
 pub mod tick;
+mod turns;
 pub mod view;
 pub mod wellbeing;
 
@@ -34,8 +40,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::adapters::activation::Activator;
 use crate::adapters::probe::Prober;
 use crate::adapters::store::{Store, StoreError};
+use crate::decision::alert::directory::Directory;
 use crate::model::deployment::Deployment;
 use crate::model::name::GroupName;
 use crate::model::spec::GroupSpec;
@@ -63,32 +71,45 @@ pub enum GroupError {
 #[derive(Debug)]
 pub struct Controller {
     deployment: Deployment,
+    directory: Directory,
     store: Store,
     prober: Prober,
+    activator: Activator,
     /// Names this process where it claims steps.
     process: String,
     started_at: Timestamp,
     probes: Arc<Semaphore>,
     turn: Mutex<()>,
+    commits: turns::Turns,
     alerted: alert::Doorbell,
     memory: lookup::Memory,
+    crowd: crowd::Crowd,
     shelf: overview::Shelf,
 }
 
 impl Controller {
     /// A controller; touches neither the store nor any credential.
     #[must_use]
-    pub fn new(deployment: Deployment, store: Store, prober: Prober) -> Arc<Self> {
+    pub fn new(
+        deployment: Deployment,
+        store: Store,
+        prober: Prober,
+        activator: Activator,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            directory: Directory::of(deployment.groups.values().map(AsRef::as_ref)),
             deployment,
             store,
             prober,
+            activator,
             process: uuid::Uuid::now_v7().to_string(),
             started_at: now(),
             probes: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
             turn: Mutex::new(()),
+            commits: turns::Turns::default(),
             alerted: alert::Doorbell::default(),
             memory: lookup::Memory::default(),
+            crowd: crowd::Crowd::default(),
             shelf: overview::Shelf::default(),
         })
     }

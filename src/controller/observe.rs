@@ -1,16 +1,26 @@
 //! Probing one group: every account of every site at the same time, under the deployment's limit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::OnceCell;
 
+use super::beat::Sweep;
 use super::{Controller, REQUESTS_AT_ONCE, now};
+use crate::adapters::probe::Prober;
+use crate::adapters::store::StoreError;
+use crate::adapters::store::heartbeat::HeartbeatRow;
 use crate::decision::reading;
-use crate::model::name::AccountKey;
+use crate::model::evidence::GroupEvidence;
+use crate::model::name::{AccountKey, SiteName};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, Reading, Round};
 use crate::model::spec::{AccountSpec, GroupSpec};
+
+/// A round that somebody waits for takes at most this long. A slower one leaves the evidence as it was.
+const LOOK_LIMIT: Duration = Duration::from_secs(12);
 
 /// The control target's answer, asked at most once per sweep, and only when something failed.
 #[derive(Debug, Default)]
@@ -18,10 +28,21 @@ pub struct Control {
     failed: OnceCell<bool>,
 }
 
+/// How a group stands before a round.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Accounts that fail are asked once more before the round is over: an alert needs only one failed round, so
+    /// that round must not be a blip.
+    pub confirm: bool,
+    /// The site on which everything that streams must run.
+    pub must_run: Option<SiteName>,
+    /// What earlier rounds saw.
+    pub evidence: Option<Arc<GroupEvidence>>,
+}
+
 impl Controller {
-    /// One round of one group. With `confirm`, accounts that failed are asked once more before the
-    /// round is over: an alert needs only one failed round, so that round must not be a blip.
-    pub async fn round(&self, spec: &GroupSpec, control: &Control, confirm: bool) -> Round {
+    /// One round of one group.
+    pub async fn round(&self, spec: &GroupSpec, control: &Control, standing: &Standing) -> Round {
         let accounts: Vec<(AccountKey, &str, &AccountSpec)> = spec
             .sites
             .iter()
@@ -32,13 +53,19 @@ impl Controller {
                     .map(|account| (account.key(&site.name), site.region.as_str(), account))
             })
             .collect();
-        let places = |account: &AccountSpec| account.requests_at_once();
+        let places = |account: &AccountSpec| Prober::requests_at_once(account);
         let all: usize = accounts.iter().map(|(_, _, account)| places(account)).sum();
         let all = u32::try_from(all.clamp(1, REQUESTS_AT_ONCE)).unwrap_or(1);
         // The semaphore is never closed, so a permit always comes; without one we would only be less
         // polite.
         let mut permit = Arc::clone(&self.probes).acquire_many_owned(all).await.ok();
 
+        for (key, _, account) in &accounts {
+            let seen = (standing.evidence.as_ref()).and_then(|all| all.accounts.get(key));
+            if let Some(seen) = seen {
+                self.prober.recall(account, &seen.hosts);
+            }
+        }
         let started_at = now();
         let readings = join_all(accounts.iter().map(|(key, region, account)| {
             // An account that answers gives its places back at once, so that those of a region that hangs take
@@ -46,7 +73,7 @@ impl Controller {
             let places = permit
                 .as_mut()
                 .and_then(|permit| permit.split(places(account)));
-            let asking = self.ask(key, region, account, &spec.policy, confirm);
+            let asking = self.ask(key, region, account, &spec.policy, standing.confirm);
             async move {
                 let _places = places;
                 asking.await
@@ -55,13 +82,14 @@ impl Controller {
         .await;
         let mut round = Round {
             started_at,
-            asked_twice: confirm,
+            asked_twice: standing.confirm,
             control_failed: None,
+            must_run: standing.must_run.clone(),
             readings: readings.into_iter().collect(),
         };
         self.call_witnesses(&mut round, &accounts).await;
         if let Some(target) = &self.deployment.control_target {
-            let any_failed = reading::judge(&round)
+            let any_failed = reading::judge(&round, &spec.policy)
                 .values()
                 .any(|(outcome, _)| *outcome == Outcome::Failed);
             if any_failed {
@@ -70,6 +98,26 @@ impl Controller {
             }
         }
         round
+    }
+
+    /// One round of one group that is no sweep's, folded into the heartbeat; `None` where it took too long.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    pub async fn look(
+        &self,
+        spec: &GroupSpec,
+        standing: &Standing,
+        heartbeat: Option<Arc<HeartbeatRow>>,
+    ) -> Result<Option<Arc<HeartbeatRow>>, StoreError> {
+        let control = Control::default();
+        let round = self.round(spec, &control, standing);
+        let Ok(round) = tokio::time::timeout(LOOK_LIMIT, round).await else {
+            return Ok(None);
+        };
+        let rounds = BTreeMap::from([(spec.name.clone(), round)]);
+        let folded = self.fold(heartbeat, &rounds, &Sweep::default()).await?;
+        Ok(Some(folded.row))
     }
 
     async fn ask(

@@ -1,31 +1,27 @@
 //! A person's order on one group: fresh evidence if it asks for a move, then the same cycle as the
 //! timer's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::beat::Sweep;
 use super::cycle::{Asked, Storm};
-use super::observe::Control;
+use super::observe::Standing;
 use super::view::{self, GroupView};
 use super::{Controller, GroupError, now};
 use crate::adapters::store::StoreError;
 use crate::adapters::store::heartbeat::HeartbeatRow;
-use crate::decision::Ruling;
+use crate::decision::{Decision, Ruling};
 use crate::model::evidence::GroupEvidence;
 use crate::model::hold::Hold;
-use crate::model::moves::Move;
+use crate::model::moves::{Move, StepReport};
 use crate::model::name::GroupName;
-use crate::model::order::Order;
+use crate::model::order::{Order, OrderKind};
 use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
 use crate::model::state::GroupState;
 
 /// An order is answered within this time, whatever the store does: the contract allows 30 s.
 const ORDER_LIMIT: Duration = Duration::from_secs(27);
-/// An order waits this long for its own round. A slower one leaves the evidence as it was.
-const ROUND_LIMIT: Duration = Duration::from_secs(12);
 
 /// What is answered to an order.
 #[derive(Debug, Clone)]
@@ -109,7 +105,12 @@ impl Controller {
         let confirm = signals
             .iter()
             .any(|signal| signal.is_against(initial.active()));
-        let evidence = self.fresh_evidence(&spec, order, confirm).await?;
+        let standing = Standing {
+            confirm,
+            must_run: initial.must_run().cloned(),
+            evidence: None,
+        };
+        let evidence = self.fresh_evidence(&spec, order, standing).await?;
         let storm = Storm::default();
         let asked = Asked {
             spec: &spec,
@@ -120,6 +121,11 @@ impl Controller {
             reports: &[],
             storm: &storm,
         };
+        let found = self.rehearsed(&initial, &asked).await;
+        let asked = Asked {
+            reports: &found,
+            ..asked
+        };
         let cycled = self.cycle(row, &initial, &asked).await?;
         let decision = cycled.decision;
         if !decision.claims.is_empty() && !order.dry_run {
@@ -128,20 +134,41 @@ impl Controller {
         if order.dry_run {
             return Ok(would(decision));
         }
-        Ok(match decision.ruling {
+        Ok(self.answered(&spec, decision, evidence, signals))
+    }
+
+    fn answered(
+        &self,
+        spec: &Arc<GroupSpec>,
+        decision: Decision,
+        evidence: Option<Arc<GroupEvidence>>,
+        signals: Vec<Signal>,
+    ) -> OrderAnswer {
+        let shown = |state| self.shown(spec, state, evidence, signals);
+        match decision.ruling {
             Ruling::Refused(hold) => OrderAnswer::Refused(hold),
             Ruling::GenerationMismatch => OrderAnswer::GenerationMismatch {
                 generation: decision.next.generation,
             },
             // Whatever an order does, history tells of.
             Ruling::Done if decision.history.is_empty() => {
-                OrderAnswer::Nothing(self.shown(&spec, decision.next, evidence, signals))
+                OrderAnswer::Nothing(shown(decision.next))
             }
-            Ruling::Done => OrderAnswer::Done(self.shown(&spec, decision.next, evidence, signals)),
-            Ruling::Running => {
-                OrderAnswer::Running(self.shown(&spec, decision.next, evidence, signals))
-            }
-        })
+            Ruling::Done => OrderAnswer::Done(shown(decision.next)),
+            Ruling::Running => OrderAnswer::Running(shown(decision.next)),
+        }
+    }
+
+    /// With a drill that the gates let through: what reading every step's target finds.
+    async fn rehearsed(&self, state: &GroupState, asked: &Asked<'_>) -> Vec<StepReport> {
+        let is_drill = asked
+            .order
+            .is_some_and(|order| order.kind == OrderKind::Drill);
+        let planned = is_drill.then(|| self.decide(state, asked).begun).flatten();
+        match planned {
+            Some(planned) => self.rehearse(asked.spec, &planned).await,
+            None => Vec::new(),
+        }
     }
 
     /// The group as configured, where orders can be given.
@@ -183,7 +210,7 @@ impl Controller {
         &self,
         spec: &Arc<GroupSpec>,
         order: &Order,
-        confirm: bool,
+        standing: Standing,
     ) -> Result<Option<Arc<GroupEvidence>>, StoreError> {
         let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
         let known = evidence_of(heartbeat.as_deref(), spec);
@@ -201,24 +228,17 @@ impl Controller {
         if is_fresh || !order.kind.is_move() {
             return Ok(known);
         }
-        let control = Control::default();
-        let round = self.round(spec, &control, confirm);
-        let Ok(round) = tokio::time::timeout(ROUND_LIMIT, round).await else {
-            return Ok(known);
+        let standing = Standing {
+            evidence: known.clone(),
+            ..standing
         };
-        let rounds = BTreeMap::from([(spec.name.clone(), round)]);
-        let folded = self.fold(heartbeat, &rounds, &Sweep::default()).await?;
-        Ok(evidence_of(Some(&folded.row), spec))
+        let looked = self.look(spec, &standing, heartbeat).await?;
+        Ok(looked.map_or(known, |row| evidence_of(Some(&row), spec)))
     }
 
     /// Runs the steps of an accepted order behind its answer. If this process dies, the next tick
     /// goes on from the row.
-    fn go_on(
-        self: &Arc<Self>,
-        spec: Arc<GroupSpec>,
-        signals: Vec<Signal>,
-        decision: crate::decision::Decision,
-    ) {
+    fn go_on(self: &Arc<Self>, spec: Arc<GroupSpec>, signals: Vec<Signal>, decision: Decision) {
         let controller = Arc::clone(self);
         tokio::spawn(async move {
             if let Err(error) = controller.finish_steps(&spec, &signals, decision).await {
@@ -232,7 +252,7 @@ fn evidence_of(heartbeat: Option<&HeartbeatRow>, spec: &GroupSpec) -> Option<Arc
     heartbeat?.of(&spec.name).cloned()
 }
 
-fn would(decision: crate::decision::Decision) -> OrderAnswer {
+fn would(decision: Decision) -> OrderAnswer {
     let (hold, overridden) = match decision.ruling {
         Ruling::Refused(hold) => (Some(hold), None),
         Ruling::Done | Ruling::Running | Ruling::GenerationMismatch => {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::observe::Control;
+use super::observe::{Control, Standing};
 use super::{Controller, REQUESTS_AT_ONCE};
 use crate::model::name::GroupName;
 use crate::model::sample::Round;
@@ -39,16 +39,16 @@ impl Rounds {
 impl Controller {
     /// Rounds that begin as places come free: what waits for its turn is a name, and no task. They go on while
     /// a wave is folded and decided on.
-    pub(super) fn rounds(self: &Arc<Self>, due: Vec<(Arc<GroupSpec>, bool)>) -> Rounds {
+    pub(super) fn rounds(self: &Arc<Self>, due: Vec<(Arc<GroupSpec>, Standing)>) -> Rounds {
         let controller = Arc::clone(self);
         let control = Arc::new(Control::default());
         let (ended, rounds) = mpsc::unbounded_channel();
         let mut asking = stream::iter(due)
-            .map(move |(spec, confirm)| {
+            .map(move |(spec, standing)| {
                 let (controller, control) = (Arc::clone(&controller), Arc::clone(&control));
                 // A task each, so that all cores take part and a panic ends one round only.
                 AbortOnDropHandle::new(tokio::spawn(async move {
-                    let round = controller.round(&spec, &control, confirm).await;
+                    let round = controller.round(&spec, &control, &standing).await;
                     (spec.name.clone(), round)
                 }))
             })

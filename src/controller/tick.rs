@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::beat::Sweep;
-use super::cycle::{Asked, Storm};
+use super::cycle::Storm;
+use super::sweeping::Sweeping;
 use super::{Controller, now};
 use crate::adapters::store::StoreError;
 use crate::adapters::store::codec::GroupRow;
-use crate::adapters::store::heartbeat::HeartbeatRow;
 use crate::decision::{Decision, evidence};
-use crate::model::evidence::GroupEvidence;
 use crate::model::name::GroupName;
+use crate::model::policy::AlertPolicy;
 use crate::model::sample::Round;
-use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
 use crate::model::words::count;
 
@@ -33,8 +33,9 @@ const WAVE_LEAST: Duration = Duration::from_secs(2);
 const TICK_GIVEN_UP: Duration = Duration::from_secs(110);
 /// Groups that are decided on in one go; then others of the process have their turn.
 pub(super) const DECIDED_AT_ONCE: usize = 128;
-/// Commits under way at once.
-pub(super) const COMMITS_AT_ONCE: usize = 32;
+/// Commits under way at once. Each is two or three rows and takes about ten milliseconds, so that these are as much as
+/// one partition of Table Storage takes (2,000 rows a second); alerts and lookups wait behind them there.
+pub(super) const COMMITS_AT_ONCE: usize = 12;
 
 /// What one tick did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,18 +87,18 @@ impl Controller {
         scope: Scope,
         deadline: Instant,
     ) -> Result<TickReport, StoreError> {
+        let sweep_began = Instant::now();
         let began_at = (scope == Scope::Everything).then(now);
         let mut sweeping = self.begin_sweep(scope, deadline).await?;
         if scope == Scope::Alerted {
-            // What asks for no probe is decided before any: an alert may be enough by policy.
-            let groups: Vec<GroupName> = sweeping.undecided.iter().cloned().collect();
+            let groups = self.decided_before_probes(&sweeping);
             self.decide_all(&mut sweeping, &groups).await?;
         }
         let due = self.due(&sweeping, scope);
-        let with_confirm = due
+        let standing = due
             .iter()
-            .map(|spec| (Arc::clone(spec), sweeping.is_alerted(&spec.name)));
-        let mut rounds = self.rounds(with_confirm.collect());
+            .map(|spec| (Arc::clone(spec), sweeping.standing(&spec.name)));
+        let mut rounds = self.rounds(standing.collect());
         let mut pending: BTreeSet<GroupName> = due.iter().map(|spec| spec.name.clone()).collect();
         let wave_limit = wave_limit(&due);
         loop {
@@ -120,6 +121,7 @@ impl Controller {
                 break;
             }
         }
+        self.await_steps(&mut sweeping, sweep_began).await?;
         sweeping.report.not_covered = pending.len();
         if !pending.is_empty() {
             let line = format!(
@@ -152,11 +154,13 @@ impl Controller {
             .keep_snapshot(&snapshot, &self.deployment.vantage);
         let mut sweeping = Sweeping {
             deadline,
+            read_at: snapshot.asked_at,
             heartbeat: snapshot.heartbeat(&self.deployment.vantage).cloned(),
             storm: Storm::of(self, &snapshot.groups),
             signals: self.signals(&snapshot),
             undecided: snapshot.groups.keys().cloned().collect(),
             rows: snapshot.groups,
+            steps: JoinSet::new(),
             report,
         };
         if scope == Scope::Alerted {
@@ -195,10 +199,26 @@ impl Controller {
         due
     }
 
+    /// The alerted groups that wait for no round: an alert may be enough by policy, and a move that runs goes on. The
+    /// others are decided on when the rounds are over: what is only told of them takes no time from moves, and a group
+    /// that is probed is written once and not twice.
+    fn decided_before_probes(&self, sweeping: &Sweeping) -> Vec<GroupName> {
+        let is_pressing = |group: &&GroupName| {
+            let spec = self.spec(group);
+            spec.is_some_and(|spec| spec.policy.alert == AlertPolicy::Direct)
+                || sweeping
+                    .rows
+                    .get(*group)
+                    .is_some_and(|row| row.state.moving.is_some())
+        };
+        let groups = sweeping.undecided.iter();
+        groups.filter(is_pressing).cloned().collect()
+    }
+
     /// Folds a wave into the heartbeat, then decides on its groups; with the last wave, on all that
     /// were not probed as well: their moves go on, and their evidence ages.
     async fn take_wave(
-        &self,
+        self: &Arc<Self>,
         sweeping: &mut Sweeping,
         wave: BTreeMap<GroupName, Round>,
         sweep: &Sweep,
@@ -228,7 +248,7 @@ impl Controller {
     }
 
     async fn decide_all(
-        &self,
+        self: &Arc<Self>,
         sweeping: &mut Sweeping,
         groups: &[GroupName],
     ) -> Result<(), StoreError> {
@@ -254,13 +274,15 @@ impl Controller {
             if has_steps {
                 in_turn.push((Arc::clone(spec), row.clone()));
             } else {
-                at_once.push((Arc::clone(spec), row.clone()));
+                at_once.push((decision.begun.is_none(), Arc::clone(spec), row.clone()));
             }
         }
+        // Moves before what is only told.
+        at_once.sort_by_key(|(is_told, ..)| *is_told);
         let swept: &Sweeping = sweeping;
         let committing: Vec<_> = at_once
             .into_iter()
-            .map(|(spec, row)| self.commit_one(swept, spec, row))
+            .map(|(_, spec, row)| self.commit_one(swept, spec, row))
             .collect();
         let mut committed = some_at_once(committing).await;
         for (spec, row) in in_turn {
@@ -274,20 +296,15 @@ impl Controller {
                 sweeping.rows.insert(spec.name.clone(), row);
             }
         }
-        let swept: &Sweeping = sweeping;
-        let finishing: Vec<_> = committed
-            .into_iter()
-            .map(|(spec, committed)| {
-                let claimed = committed.map(|committed| committed.claimed);
-                self.finish_one(swept, spec, claimed)
-            })
-            .collect();
-        let finished = some_at_once(finishing).await;
         let mut failed = None;
-        for (group, result) in finished {
-            if let Err(error) = result {
-                note(&mut sweeping.report, format!("{group}: {error}"));
-                failed = Some(error);
+        for (spec, committed) in committed {
+            match committed.map(|committed| committed.claimed) {
+                Ok(None) => {}
+                Ok(Some(decision)) => self.begin_steps(sweeping, spec, decision),
+                Err(error) => {
+                    note(&mut sweeping.report, format!("{}: {error}", spec.name));
+                    failed = Some(error);
+                }
             }
         }
         failed.map_or(Ok(()), Err)
@@ -299,7 +316,13 @@ impl Controller {
         spec: Arc<GroupSpec>,
         row: GroupRow,
     ) -> (Arc<GroupSpec>, Result<Committed, StoreError>) {
-        let asked = sweeping.asked(&spec);
+        let _turn = self.commits.of(&spec.name).await;
+        let mut asked = sweeping.asked(&spec);
+        // A sweep beside this one may have written it meanwhile: then that is what is decided on.
+        let newer = self.memory.written_since(&spec.name, sweeping.read_at);
+        let newer = newer.filter(|newer| newer.etag != row.etag);
+        asked.signals_are_current = newer.is_none();
+        let row = newer.unwrap_or(row);
         let state = Arc::clone(&row.state);
         let cycled = self.cycle(Some(row), &state, &asked).await;
         let committed = cycled.map(|cycled| Committed {
@@ -307,28 +330,6 @@ impl Controller {
             claimed: Some(cycled.decision).filter(|decision| !decision.claims.is_empty()),
         });
         (spec, committed)
-    }
-
-    /// Runs the steps of a committed decision, until the tick's deadline: what is not done by then goes
-    /// on with the next tick, when the claims have run out.
-    async fn finish_one(
-        &self,
-        sweeping: &Sweeping,
-        spec: Arc<GroupSpec>,
-        claimed: Result<Option<Decision>, StoreError>,
-    ) -> (GroupName, Result<(), StoreError>) {
-        let result = match claimed {
-            Ok(None) => Ok(()),
-            Ok(Some(decision)) => {
-                let signals = sweeping.signals(&spec.name);
-                let steps = self.finish_steps(&spec, signals, decision);
-                tokio::time::timeout_at(sweeping.deadline, steps)
-                    .await
-                    .unwrap_or(Ok(()))
-            }
-            Err(error) => Err(error),
-        };
-        (spec.name.clone(), result)
     }
 }
 
@@ -345,66 +346,6 @@ struct Committed {
     row: Option<GroupRow>,
     /// The decision, where it claimed steps that are to be run now.
     claimed: Option<Decision>,
-}
-
-/// What a sweep carries from wave to wave.
-struct Sweeping {
-    deadline: Instant,
-    /// Of the groups that any alert speaks of.
-    signals: BTreeMap<GroupName, Vec<Signal>>,
-    rows: BTreeMap<GroupName, GroupRow>,
-    undecided: BTreeSet<GroupName>,
-    heartbeat: Option<Arc<HeartbeatRow>>,
-    storm: Storm,
-    report: TickReport,
-}
-
-impl Sweeping {
-    fn evidence(&self, group: &GroupName) -> Option<&GroupEvidence> {
-        self.heartbeat
-            .as_ref()
-            .and_then(|row| row.of(group))
-            .map(AsRef::as_ref)
-    }
-
-    fn signals(&self, group: &GroupName) -> &[Signal] {
-        self.signals.get(group).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether an alert for the active site is going on.
-    fn is_alerted(&self, group: &GroupName) -> bool {
-        self.waiting_alerts(group).next().is_some()
-    }
-
-    /// Whether such an alert has had no round of the kind that could confirm it since its last message, from
-    /// which its life is counted: each message of an incident starts a round, not only the first.
-    fn awaits_round(&self, spec: &GroupSpec, seen: Option<&Arc<GroupEvidence>>) -> bool {
-        let life = spec.policy.alert_ttl;
-        let newest_at = seen
-            .filter(|seen| seen.asked_twice)
-            .map(|seen| seen.newest_at);
-        self.waiting_alerts(&spec.name)
-            .any(|signal| newest_at.is_none_or(|at| signal.expires_at.duration_since(at) > life))
-    }
-
-    fn waiting_alerts(&self, group: &GroupName) -> impl Iterator<Item = &Signal> {
-        let active = self.rows.get(group).map(|row| row.state.active());
-        self.signals(group)
-            .iter()
-            .filter(move |signal| active.is_some_and(|active| signal.is_against(active)))
-    }
-
-    fn asked<'a>(&'a self, spec: &'a Arc<GroupSpec>) -> Asked<'a> {
-        Asked {
-            spec,
-            evidence: self.evidence(&spec.name),
-            signals: self.signals(&spec.name),
-            signals_are_current: true,
-            order: None,
-            reports: &[],
-            storm: &self.storm,
-        }
-    }
 }
 
 /// Runs these, at most [`COMMITS_AT_ONCE`] at a time.

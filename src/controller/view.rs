@@ -131,9 +131,10 @@ impl Controller {
             self.view_of(group, state, evidence, signals.clone(), storm, now())
         };
         let crowded = view(&Storm::crowded());
-        // Only where the storm limit could be what holds the group are the others counted.
+        // Only where the storm limit could be what holds the group are the others counted. One that only observes
+        // is told what else would hold it.
         let code = crowded.hold.as_ref().map(|hold| hold.code);
-        if code != Some(HoldCode::StormLimit) {
+        if !matches!(code, Some(HoldCode::StormLimit | HoldCode::ObserveMode)) {
             return Ok(crowded);
         }
         let snapshot = self.store.snapshot().await?;

@@ -1,6 +1,8 @@
 //! What an alert means to a group: which of two messages is believed, which groups and sites it speaks of,
 //! and whether it is evidence there.
 
+pub mod directory;
+
 use jiff::Timestamp;
 
 use crate::model::alert::{Alert, Impact};
@@ -371,15 +373,15 @@ fn is_on(named: &str, own: &str) -> bool {
 /// The signals of one group: every match of every alert, with its expiry by the group's policy. An alert
 /// that has outlived it is left out.
 #[must_use]
-pub fn signals(
-    alerts: &[Told<'_>],
+pub fn signals<'a>(
+    alerts: impl IntoIterator<Item = &'a Told<'a>>,
     spec: &GroupSpec,
     state: Option<&GroupState>,
     now: Timestamp,
 ) -> Vec<Signal> {
     let places = Places::of(spec);
     alerts
-        .iter()
+        .into_iter()
         .filter(|told| expires_at(told.alert, spec) > now)
         .flat_map(|told| {
             let found = told.matching(&places, spec, state);

@@ -81,7 +81,7 @@ pub fn read(
     if let Some(order) = seen.order {
         return read_order(state, order, spec);
     }
-    if let Some(cue) = read_progress(state, spec, sites, now) {
+    if let Some(cue) = read_progress(state, spec, seen.evidence, sites, now) {
         return cue;
     }
     read_evidence(state, seen, spec, sites, now)
@@ -134,6 +134,7 @@ pub fn wanted_target(order: &Order, spec: &GroupSpec) -> Option<SiteName> {
 fn read_progress(
     state: &GroupState,
     spec: &GroupSpec,
+    evidence: Option<&GroupEvidence>,
     sites: &[SiteHealth],
     now: Timestamp,
 ) -> Option<Cue> {
@@ -144,7 +145,8 @@ fn read_progress(
             let is_configured = spec.site(&running.to).is_some();
             let is_overdue = running.prepare_until.is_some_and(|until| now >= until);
             // The steps may have taken long: what was fit when the move began need not be now.
-            let may_flip = running.forced || is_fit(sites, &running.to);
+            let is_seen_fit = is_fit(sites, &running.to) && !steps::awaits_look(state, evidence);
+            let may_flip = running.forced || is_seen_fit;
             if is_configured && may_flip && steps::are_prepared(&running.steps) {
                 Some(Cue::Prepared)
             } else {

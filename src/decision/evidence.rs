@@ -81,7 +81,7 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
         after.unbroken_since = start;
     }
     let counted = counts(after.counted_at, start, policy);
-    for (key, (outcome, detail)) in judge(round) {
+    for (key, (outcome, detail)) in judge(round, policy) {
         let Some(reading) = round.readings.get(&key) else {
             continue;
         };
@@ -97,6 +97,11 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
             .entry(key)
             .or_insert_with(|| never_seen(sample.clone()));
         account.newest = sample.clone();
+        for (name, host) in &reading.streaming.hosts {
+            if account.hosts.get(name) != Some(host) {
+                account.hosts.insert(name.clone(), host.clone());
+            }
+        }
         stand(account);
         if counted {
             count(account, &sample, policy);
@@ -141,6 +146,7 @@ fn never_seen(sample: Sample) -> AccountEvidence {
         first_failed_at: None,
         unhealthy: None,
         well_since: None,
+        hosts: std::collections::BTreeMap::new(),
     }
 }
 
@@ -213,7 +219,7 @@ fn keep_well_since(account: &mut AccountEvidence, start: Timestamp) {
 mod tests {
     use super::*;
     use crate::model::name::{AccountKey, ByAccount, Service};
-    use crate::model::sample::{Reading, TokenFact};
+    use crate::model::sample::{Reading, Streaming, TokenFact};
 
     fn round(second: i64, outcome: Outcome) -> Round {
         let key = AccountKey {
@@ -227,11 +233,13 @@ mod tests {
             detail: None,
             host: "web.example:443".to_owned(),
             token: TokenFact::NotNeeded,
+            streaming: Streaming::default(),
         };
         Round {
             started_at: Timestamp::from_second(second).unwrap(),
             asked_twice: false,
             control_failed: None,
+            must_run: None,
             readings: ByAccount::from_iter([(key, reading)]),
         }
     }

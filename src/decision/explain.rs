@@ -8,6 +8,7 @@ use super::health::{self, SiteHealth};
 use crate::model::evidence::{AccountEvidence, GroupEvidence};
 use crate::model::hold::Hold;
 use crate::model::policy::AlertPolicy;
+use crate::model::runbook::Topic;
 use crate::model::sample::Outcome;
 use crate::model::signal::{Signal, SignalStage};
 use crate::model::spec::GroupSpec;
@@ -61,6 +62,7 @@ pub fn explain(
             .into_iter()
             .map(|signal| alert_sentence(signal, &sites, evidence, spec, state)),
     );
+    sentences.extend(runbook(&sites));
     sentences
 }
 
@@ -228,6 +230,19 @@ fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String
         | Outcome::Unknown => {}
     }
     text
+}
+
+/// Where to read on, for every verdict that asks for somebody.
+fn runbook(sites: &[SiteHealth]) -> impl Iterator<Item = String> {
+    let is_there = |verdict: Verdict| sites.iter().any(|site| site.verdict == verdict);
+    let unwell = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| *verdict != Verdict::Healthy);
+    let shown: Vec<Verdict> = unwell.filter(|verdict| is_there(*verdict)).collect();
+    shown.into_iter().map(|verdict| {
+        let reference = Topic::Verdict(verdict).reference();
+        format!("For {} sites {reference}.", verdict.as_str())
+    })
 }
 
 fn conclusion(state: &GroupState, sites: &[SiteHealth], hold: Option<&Hold>) -> String {

@@ -197,6 +197,16 @@ pub fn target_hold(facts: &Facts<'_>) -> Option<Hold> {
     })
 }
 
+/// What is said while a target that was prepared has not been looked at since.
+#[must_use]
+pub fn unseen(target: &SiteName) -> Hold {
+    Hold {
+        code: HoldCode::EvidenceIncomplete,
+        message: format!("{target} is prepared; it is looked at once more before the record flips"),
+        until: None,
+    }
+}
+
 type Applies = Option<(String, Option<Timestamp>)>;
 
 fn applies(code: HoldCode, facts: &Facts<'_>) -> Applies {

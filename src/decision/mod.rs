@@ -23,7 +23,7 @@ use self::transition::Effect;
 use crate::model::evidence::GroupEvidence;
 use crate::model::history::HistoryEntry;
 use crate::model::hold::Hold;
-use crate::model::moves::{Move, Step, StepReport};
+use crate::model::moves::{Claim, Move, StepReport};
 use crate::model::order::Order;
 use crate::model::signal::Signal;
 use crate::model::spec::GroupSpec;
@@ -45,7 +45,7 @@ pub struct Observation<'a> {
     pub signals_are_current: bool,
     /// The order, if a person gave one.
     pub order: Option<&'a Order>,
-    /// What became of steps that this process ran.
+    /// What became of steps that this process ran; with a drill, what their rehearsal found.
     pub reports: &'a [StepReport],
     /// Groups other than this one with unfinished steps.
     pub moving_elsewhere: u32,
@@ -84,7 +84,7 @@ pub struct Decision {
     /// What to write into history, in the same transaction as the record.
     pub history: Vec<HistoryEntry>,
     /// Steps to run after the commit; they are claimed in `next`.
-    pub claims: Vec<Step>,
+    pub claims: Vec<Claim>,
 }
 
 /// Decides. The same input gives the same answer, and deciding again on the result with the same
@@ -96,21 +96,32 @@ pub fn decide(
     spec: &GroupSpec,
     now: Timestamp,
 ) -> Decision {
-    let first = apply::Deciding::new(state, seen, spec, now).run();
-    let ended = match first.rule.effect() {
-        Effect::Settle | Effect::GiveUp => seen.order.is_none(),
-        Effect::Stay
-        | Effect::Begin(..)
-        | Effect::Flip
-        | Effect::Running
-        | Effect::RefuseMoving
-        | Effect::NothingToDo
-        | Effect::Pause
-        | Effect::Resume
-        | Effect::Acknowledge
-        | Effect::Drill => false,
+    let mut decision = decided(state, seen, spec, now);
+    name_sections(&mut decision);
+    decision
+}
+
+/// Whatever hold a decision tells of names its section of the runbook: here, and nowhere else.
+fn name_sections(decision: &mut Decision) {
+    let refused = match &mut decision.ruling {
+        Ruling::Refused(hold) => Some(hold),
+        Ruling::Done | Ruling::Running | Ruling::GenerationMismatch => None,
     };
-    if !ended {
+    let told = decision.history.iter_mut();
+    let told = told.filter_map(|entry| entry.hold.as_mut());
+    for hold in decision.hold.iter_mut().chain(refused).chain(told) {
+        hold.name_section();
+    }
+}
+
+fn decided(
+    state: &GroupState,
+    seen: &Observation<'_>,
+    spec: &GroupSpec,
+    now: Timestamp,
+) -> Decision {
+    let first = apply::Deciding::new(state, seen, spec, now).run();
+    if !apply::ends_what_was(first.rule, seen) {
         return first;
     }
     // What was under way is over: the same observation may ask for something now that it is.

@@ -7,13 +7,18 @@
 //! | the same, and it answers 5xx or not at all | failed |
 //! | no token for this site, while another site's was minted at the same issuer since | failed |
 //! | failed, and the control target failed too | unknown |
+//! | failed only because its API is silent, as that is for another site and speaks for none; it was stopped before | degraded |
+//! | something that streams does not run, on the active site | failed |
+//! | the same on a site that is kept warm, or is being made ready | degraded |
+//! | the same on a site that is kept cold | as it is |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::name::{AccountKey, SiteName};
-use crate::model::sample::{Outcome, Reading, Round, TokenFact};
+use crate::model::policy::{Policy, Standby};
+use crate::model::sample::{ApiFact, Outcome, Reading, Round, TokenFact};
 
 /// A witness that was minted this recently is not asked again. It bounds what witnesses cost to one
 /// mint a minute for each site, however short the interval, and it bounds by the same minute how long
@@ -22,15 +27,20 @@ const WITNESS_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// The outcome and detail of every account of the round.
 #[must_use]
-pub fn judge(round: &Round) -> BTreeMap<AccountKey, (Outcome, Option<String>)> {
+pub fn judge(round: &Round, policy: &Policy) -> BTreeMap<AccountKey, (Outcome, Option<String>)> {
     round
         .readings
         .iter()
-        .map(|(key, reading)| (key.clone(), judge_one(round, key, reading)))
+        .map(|(key, reading)| (key.clone(), judge_one(round, key, reading, policy)))
         .collect()
 }
 
-fn judge_one(round: &Round, key: &AccountKey, reading: &Reading) -> (Outcome, Option<String>) {
+fn judge_one(
+    round: &Round,
+    key: &AccountKey,
+    reading: &Reading,
+    policy: &Policy,
+) -> (Outcome, Option<String>) {
     let (outcome, detail) = without_token(round, key, reading)
         .unwrap_or_else(|| (reading.outcome, reading.detail.clone()));
     if outcome == Outcome::Failed && round.control_failed == Some(true) {
@@ -39,7 +49,67 @@ fn judge_one(round: &Round, key: &AccountKey, reading: &Reading) -> (Outcome, Op
         let said = join(detail, suspicion);
         return (Outcome::Unknown, Some(said));
     }
+    let is_excused = outcome == Outcome::Failed && is_api_silent_for_all(round, key, reading);
+    let (outcome, detail) = if is_excused {
+        let said = "its API is silent for other sites as well, so that says nothing of this one";
+        (Outcome::Degraded, Some(join(detail, said)))
+    } else {
+        (outcome, detail)
+    };
+    let streaming = &reading.streaming;
+    if outcome.is_alive() && !(streaming.stopped.is_empty() && streaming.before.is_empty()) {
+        let must_run = round.must_run.as_ref() == Some(&key.site);
+        return not_running(outcome, detail, reading, must_run, policy.standby);
+    }
     (outcome, detail)
+}
+
+/// Nothing is known against this account but that an API which all sites share is silent, and it is for another site too,
+/// and speaks for none. What did not run when it was last read is then taken to be as it was: a move there does not wait
+/// for ARM.
+fn is_api_silent_for_all(round: &Round, key: &AccountKey, reading: &Reading) -> bool {
+    let (true, ApiFact::Silent { base }) = (reading.streaming.as_it_was, &reading.streaming.api)
+    else {
+        return false;
+    };
+    let others = || {
+        let others = round
+            .readings
+            .iter()
+            .filter(|(other, _)| other.site != key.site);
+        others.map(|(_, reading)| &reading.streaming.api)
+    };
+    others().any(|api| matches!(api, ApiFact::Silent { base: theirs } if theirs == base))
+        && !others().any(|api| matches!(api, ApiFact::Answers { base: theirs } if theirs == base))
+}
+
+/// Somebody else may have stopped it, for good reasons: on a standby that only has to be known. On the active site
+/// viewers get nothing.
+fn not_running(
+    outcome: Outcome,
+    detail: Option<String>,
+    reading: &Reading,
+    must_run: bool,
+    standby: Standby,
+) -> (Outcome, Option<String>) {
+    let streaming = &reading.streaming;
+    let all: Vec<&str> = (streaming.stopped.iter().chain(&streaming.before))
+        .map(String::as_str)
+        .collect();
+    let stopped = all.join(", ");
+    if must_run && streaming.stopped.is_empty() {
+        // It may run by now, and of the active site nothing is said that was not seen.
+        return (outcome, Some(join(detail, &stopped)));
+    }
+    if must_run {
+        let said = format!("{stopped}, and this site is active: start it");
+        return (Outcome::Failed, Some(join(detail, &said)));
+    }
+    let said = join(detail, &stopped);
+    match (standby, outcome) {
+        (Standby::Warm, Outcome::Ok) => (Outcome::Degraded, Some(said)),
+        _ => (outcome, Some(said)),
+    }
 }
 
 /// The data plane answered a probe that had no token, so its front door is alive. That is unknown,
@@ -131,6 +201,7 @@ pub fn wants_witness(round: &Round) -> Vec<AccountKey> {
 mod tests {
     use super::*;
     use crate::model::name::Service;
+    use crate::model::sample::Streaming;
 
     const ARM: &str = "https://management.azure.com";
 
@@ -165,6 +236,7 @@ mod tests {
             started_at: at(start),
             asked_twice: false,
             control_failed: None,
+            must_run: None,
             readings: readings
                 .iter()
                 .map(|(site, name, outcome, token)| {
@@ -174,6 +246,7 @@ mod tests {
                         detail: Some("401 without a token".to_owned()),
                         host: "api.videoindexer.ai:443".to_owned(),
                         token: token.clone(),
+                        streaming: Streaming::default(),
                     };
                     (key(site, name), reading)
                 })
@@ -182,7 +255,7 @@ mod tests {
     }
 
     fn outcome(round: &Round, site: &str) -> Outcome {
-        judge(round)[&key(site, "vi")].0
+        judge(round, &Policy::default())[&key(site, "vi")].0
     }
 
     #[test]
@@ -199,7 +272,10 @@ mod tests {
         assert_eq!(outcome(&seen(49), "west"), Outcome::Unknown);
         assert_eq!(outcome(&seen(50), "west"), Outcome::Failed);
         assert_eq!(outcome(&seen(50), "north"), Outcome::Ok);
-        let said = judge(&seen(50))[&key("west", "vi")].1.clone().unwrap();
+        let said = judge(&seen(50), &Policy::default())[&key("west", "vi")]
+            .1
+            .clone()
+            .unwrap();
         assert!(said.contains("minted there for north"), "{said}");
         assert!(said.starts_with("401 without a token; "), "{said}");
     }
@@ -262,7 +338,10 @@ mod tests {
         seen.control_failed = Some(true);
         assert_eq!(outcome(&seen, "west"), Outcome::Unknown);
         assert_eq!(outcome(&seen, "north"), Outcome::Ok);
-        let said = judge(&seen)[&key("west", "vi")].1.clone().unwrap();
+        let said = judge(&seen, &Policy::default())[&key("west", "vi")]
+            .1
+            .clone()
+            .unwrap();
         assert!(said.contains("our own network is suspected"), "{said}");
     }
 
@@ -318,5 +397,101 @@ mod tests {
             ],
         );
         assert_eq!(wants_witness(&seen), [key("north", "vi")]);
+    }
+
+    #[test]
+    fn what_does_not_run_is_judged_by_what_its_site_is_for() {
+        let judged = |outcome, must_run: Option<&str>, standby| {
+            let mut seen = round(0, &[("west", "ms", outcome, TokenFact::NotNeeded)]);
+            seen.must_run = must_run.map(SiteName::from);
+            for (_, reading) in seen.readings.iter_mut() {
+                reading.detail = None;
+                reading.streaming.stopped = vec!["live event studio is Stopped".to_owned()];
+            }
+            let policy = Policy {
+                standby,
+                ..Policy::default()
+            };
+            judge(&seen, &policy)[&key("west", "ms")].clone()
+        };
+        use Outcome::{Degraded, Denied, Failed, Missing, Ok, Throttled, Unknown};
+        let cases = [
+            (Ok, None, Standby::Warm, Degraded),
+            (Ok, None, Standby::Cold, Ok),
+            (Ok, Some("north"), Standby::Warm, Degraded),
+            (Ok, Some("north"), Standby::Cold, Ok),
+            (Ok, Some("west"), Standby::Warm, Failed),
+            (Ok, Some("west"), Standby::Cold, Failed),
+            (Degraded, None, Standby::Cold, Degraded),
+            (Throttled, None, Standby::Warm, Throttled),
+            (Throttled, Some("west"), Standby::Warm, Failed),
+        ];
+        for (outcome, must_run, standby, expected) in cases {
+            let (judged, said) = judged(outcome, must_run, standby);
+            assert_eq!(judged, expected, "{outcome:?} {must_run:?} {standby:?}");
+            assert!(said.unwrap().starts_with("live event studio is Stopped"));
+        }
+        // What was seen before, and not now, is no outage.
+        for (must_run, expected) in [(Some("west"), Ok), (Some("north"), Degraded)] {
+            let mut seen = round(0, &[("west", "ms", Ok, TokenFact::NotNeeded)]);
+            seen.must_run = must_run.map(SiteName::from);
+            let reading = seen.readings.get_mut(&key("west", "ms")).unwrap();
+            reading.streaming.before = vec!["live event studio was Stopped".to_owned()];
+            assert_eq!(
+                judge(&seen, &Policy::default())[&key("west", "ms")].0,
+                expected
+            );
+        }
+        // What is known to be worse stays so.
+        for outcome in [Failed, Denied, Missing, Unknown] {
+            assert_eq!(
+                judged(outcome, Some("west"), Standby::Warm),
+                (outcome, None)
+            );
+        }
+    }
+
+    #[test]
+    fn an_api_that_is_silent_for_all_says_nothing_of_a_site_that_was_stopped() {
+        let silent = |base: &str| ApiFact::Silent {
+            base: base.to_owned(),
+        };
+        let answers = ApiFact::Answers {
+            base: ARM.to_owned(),
+        };
+        let judged = |as_it_was, others: &[ApiFact], must_run: Option<&str>, control| {
+            let names = ["west", "east"];
+            let mut sites = vec![("north", "ms", Outcome::Failed, TokenFact::NotNeeded)];
+            for name in names.iter().take(others.len()) {
+                sites.push((name, "ms", Outcome::Failed, TokenFact::NotNeeded));
+            }
+            let mut seen = round(0, &sites);
+            seen.must_run = must_run.map(SiteName::from);
+            seen.control_failed = control;
+            for (name, api) in names.iter().zip(others) {
+                let other = seen.readings.get_mut(&key(name, "ms")).unwrap();
+                other.streaming.api = api.clone();
+            }
+            let this = seen.readings.get_mut(&key("north", "ms")).unwrap();
+            this.streaming.api = silent(ARM);
+            this.streaming.as_it_was = as_it_was;
+            this.streaming.stopped = vec!["streaming endpoint default was Stopped".to_owned()];
+            judge(&seen, &Policy::default())[&key("north", "ms")].0
+        };
+        use Outcome::{Degraded, Failed, Unknown};
+        assert_eq!(judged(true, &[silent(ARM)], None, None), Degraded);
+        assert_eq!(judged(true, &[silent(ARM)], Some("north"), None), Failed);
+        assert_eq!(judged(true, &[silent(ARM)], None, Some(true)), Unknown);
+        assert_eq!(judged(false, &[silent(ARM)], None, None), Failed);
+        assert_eq!(
+            judged(true, std::slice::from_ref(&answers), None, None),
+            Failed
+        );
+        assert_eq!(judged(true, &[silent(ARM), answers], None, None), Failed);
+        assert_eq!(
+            judged(true, &[silent("https://api.mk.io")], None, None),
+            Failed
+        );
+        assert_eq!(judged(true, &[], None, None), Failed);
     }
 }

@@ -3,17 +3,23 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::moves::{Move, MoveKind, Stage, Step, StepReport, StepState};
+use crate::model::evidence::GroupEvidence;
+use crate::model::moves::{Claim, Move, MoveKind, Stage, Step, StepReport, StepResult, StepState};
 use crate::model::name::SiteName;
 use crate::model::policy::Standby;
+use crate::model::runbook::Topic;
 use crate::model::spec::{GroupSpec, SiteSpec};
+use crate::model::state::GroupState;
 
-/// A claim outlives the longest request a step makes; after it another process may take over.
-pub const CLAIM_FOR: SignedDuration = SignedDuration::from_mins(2);
+/// A claim outlives the longest attempt at a step; after it another process may take over. What takes longer
+/// than one attempt is claimed anew.
+pub const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(30);
 /// The first retry of a failed step comes after this long, each further one after twice as long.
 pub const RETRY_FIRST: SignedDuration = SignedDuration::from_secs(5);
-/// And no retry later than this.
+/// And no retry later than this, unless the service itself asks for more.
 pub const RETRY_LIMIT: SignedDuration = SignedDuration::from_mins(5);
+/// A service that asks for a longer wait than this is asked again all the same.
+pub const WAIT_LIMIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// The steps of a move: start what the target needs; after a planned move away from a cold standby,
 /// stop what bills on the site that was left.
@@ -21,30 +27,49 @@ pub const RETRY_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 pub fn plan(spec: &GroupSpec, kind: MoveKind, from: &SiteName, to: &SiteName) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(target) = spec.site(to) {
-        push(&mut steps, target, Stage::Activate, "start");
+        steps.extend(of_site(target, Stage::Activate));
     }
     let retires = kind != MoveKind::Failover && spec.policy.standby == Standby::Cold;
     if let Some(left) = spec.site(from).filter(|_| retires) {
-        push(&mut steps, left, Stage::Retire, "stop");
+        steps.extend(of_site(left, Stage::Retire));
     }
     steps
 }
 
-fn push(steps: &mut Vec<Step>, site: &SiteSpec, stage: Stage, verb: &str) {
-    for (account, resource) in site.activation() {
-        steps.push(Step {
-            name: format!("{verb} {resource}"),
-            stage,
-            account,
-            resource,
-            state: StepState::Waiting,
-            attempts: 0,
-            detail: None,
-            owner: None,
-            claimed_until: None,
-            retry_at: None,
-            failing_since: None,
-        });
+/// The steps that start, or stop, everything on a site.
+pub fn of_site(site: &SiteSpec, stage: Stage) -> impl Iterator<Item = Step> + '_ {
+    site.activation()
+        .map(move |(account, resource)| Step::new(stage, account, resource))
+}
+
+/// What undoes the start steps of a preparation: only what it changed, or may be changing now.
+#[must_use]
+pub fn undo(steps: &[Step]) -> Vec<Step> {
+    let mut undoing: Vec<Step> = steps
+        .iter()
+        .filter(|step| step.stage == Stage::Activate)
+        .filter(|step| step.began || step.state == StepState::Running)
+        .map(|step| Step::new(Stage::Retire, step.account.clone(), step.resource.clone()))
+        .collect();
+    contest(&mut undoing, steps);
+    undoing
+}
+
+/// Where somebody is claimed for the opposite of a new step, that call may still land after ours: until the
+/// claim is over nothing counts as done.
+pub fn contest<'a>(new: &mut [Step], old: impl IntoIterator<Item = &'a Step>) {
+    for running in old {
+        let opposite = |step: &&mut Step| {
+            step.stage != running.stage
+                && step.account == running.account
+                && step.resource == running.resource
+        };
+        if running.state != StepState::Running {
+            continue;
+        }
+        for step in new.iter_mut().filter(opposite) {
+            step.contested_until = step.contested_until.max(running.claimed_until);
+        }
     }
 }
 
@@ -62,10 +87,42 @@ pub fn are_prepared(steps: &[Step]) -> bool {
         .all(|step| step.stage != Stage::Activate || step.state == StepState::Done)
 }
 
+/// Whether a preparation whose steps are done waits for a round that began since. What was started only then could not
+/// be asked before: content that is missing on a target shows only once its streaming endpoint runs.
+#[must_use]
+pub fn awaits_look(state: &GroupState, evidence: Option<&GroupEvidence>) -> bool {
+    let preparing = state
+        .moving
+        .as_ref()
+        .filter(|each| each.flipped_at.is_none());
+    let prepared_at = preparing.and_then(|running| running.prepared_at);
+    prepared_at.is_some_and(|at| evidence.is_none_or(|seen| seen.newest_at < at))
+}
+
+/// Notes when a preparation's last step was done.
+pub fn note_prepared(running: &mut Move, now: Timestamp) {
+    if running.flipped_at.is_none() && are_prepared(&running.steps) {
+        running.prepared_at = running.prepared_at.or(Some(now));
+    }
+}
+
 /// Whether every step is done.
 #[must_use]
 pub fn are_done(steps: &[Step]) -> bool {
     steps.iter().all(|step| step.state == StepState::Done)
+}
+
+/// What keeps a preparation from being done, in one line: the first of its steps that is not.
+#[must_use]
+pub fn what_is_missing(steps: &[Step]) -> Option<String> {
+    let missing = steps
+        .iter()
+        .filter(|step| step.stage == Stage::Activate && step.state != StepState::Done);
+    let step = missing.max_by_key(|step| (step.told, step.detail.is_some()))?;
+    Some(match &step.detail {
+        Some(detail) => format!("{}: {detail}", step.name),
+        None => format!("{} was not done yet", step.name),
+    })
 }
 
 /// Whether a move's steps have been failing for longer than `prepare_timeout`: it no longer takes a
@@ -78,40 +135,46 @@ pub fn is_stalled(running: &Move, spec: &GroupSpec, now: Timestamp) -> bool {
     })
 }
 
-/// Folds what became of this process's steps into the move. Returns the steps that failed for the
-/// first time, each with what went wrong. Reports for another move, or for a step that is done, are
-/// dropped; so is the failure of a step that another process has claimed since.
+/// Folds what became of this process's steps into the steps of the move with this id. Returns the steps that
+/// failed for the first time, each with what went wrong and where the runbook tells of it. Reports for another move, or for a step that is done,
+/// are dropped; so is whatever but success comes for a step that another process has claimed since.
 pub fn fold(
-    running: &mut Move,
+    move_id: &str,
+    steps: &mut [Step],
     reports: &[StepReport],
     process: &str,
     now: Timestamp,
 ) -> Vec<(String, String)> {
     let mut first_failures = Vec::new();
-    for report in reports.iter().filter(|report| report.move_id == running.id) {
-        let found = running
-            .steps
+    for report in reports.iter().filter(|report| report.move_id == move_id) {
+        let found = steps
             .iter_mut()
             .find(|step| step.name == report.step && step.state != StepState::Done);
         let Some(step) = found else { continue };
+        step.began |= report.began;
+        let is_others = step.owner.as_deref().is_some_and(|owner| owner != process);
+        if is_others && report.result != StepResult::Done {
+            continue;
+        }
         match &report.result {
-            Ok(()) => {
-                step.state = StepState::Done;
-                step.detail = None;
-                step.retry_at = None;
-                step.failing_since = None;
+            StepResult::Done => end(step, now),
+            StepResult::GoingOn(detail) => {
+                step.detail = Some(detail.clone());
+                step.failing_since = step.failing_since.or(Some(now));
             }
-            Err(detail) => {
-                if step.owner.as_deref().is_some_and(|owner| owner != process) {
-                    continue;
-                }
-                if step.detail.is_none() {
+            StepResult::Failed { detail, wait } => {
+                let detail = Topic::of_step(step)
+                    .map_or_else(|| detail.clone(), |topic| topic.named_in(detail));
+                if !step.told {
+                    step.told = true;
                     first_failures.push((step.name.clone(), detail.clone()));
                 }
                 step.state = StepState::Failed;
-                step.detail = Some(detail.clone());
+                step.detail = Some(detail);
                 step.failing_since = step.failing_since.or(Some(now));
-                step.retry_at = now.checked_add(backoff(step.attempts)).ok();
+                let wait = wait.map(|wait| wait.min(WAIT_LIMIT));
+                let pause = backoff(step.attempts).max(wait.unwrap_or_default());
+                step.retry_at = now.checked_add(pause).ok();
             }
         }
         step.owner = None;
@@ -120,15 +183,34 @@ pub fn fold(
     first_failures
 }
 
+/// A step is done, unless somebody may still be at work on the opposite: then it is looked at again.
+fn end(step: &mut Step, now: Timestamp) {
+    if let Some(until) = step.contested_until.filter(|until| *until > now) {
+        step.state = StepState::Waiting;
+        step.retry_at = Some(until);
+        step.detail = Some(format!(
+            "it is done, and looked at again at {until}: until then an earlier call to {} it may land",
+            match step.stage {
+                Stage::Activate => Stage::Retire.verb(),
+                Stage::Retire => Stage::Activate.verb(),
+            }
+        ));
+        return;
+    }
+    step.state = StepState::Done;
+    step.detail = None;
+    step.retry_at = None;
+    step.failing_since = None;
+}
+
 fn backoff(attempts: u32) -> SignedDuration {
     let doublings = attempts.saturating_sub(1).min(10);
     (RETRY_FIRST * (1_i32 << doublings)).min(RETRY_LIMIT)
 }
 
-/// Claims every step that is due for `owner`: waiting, failed with its retry due, or running under a
-/// claim that ran out. Steps of a stage are due only when all earlier stages are done, and what stops
-/// the old site only after the flip.
-pub fn claim(running: &mut Move, owner: &str, now: Timestamp) -> Vec<Step> {
+/// Claims every step of a move that is due for `owner`. Steps of a stage are due only when all earlier stages
+/// are done, and what stops the old site only after the flip.
+pub fn claim(running: &mut Move, owner: &str, now: Timestamp) -> Vec<Claim> {
     let flipped = running.flipped_at.is_some();
     let stage = running
         .steps
@@ -136,27 +218,80 @@ pub fn claim(running: &mut Move, owner: &str, now: Timestamp) -> Vec<Step> {
         .filter(|step| step.state != StepState::Done)
         .map(|step| step.stage)
         .min();
+    let is_open = stage.is_some_and(|stage| flipped || stage == Stage::Activate);
+    let open = running
+        .steps
+        .iter_mut()
+        .filter(|step| is_open && Some(step.stage) == stage);
+    claim_each(&running.id, open, owner, now)
+}
+
+/// Whether the record still has this claim, and the step is one that may be run: nothing is stopped on the active
+/// site, nor on the one that a move is under way to.
+#[must_use]
+pub fn may_run(state: &GroupState, claim: &Claim, process: &str, now: Timestamp) -> bool {
+    let moving = state.moving.iter().map(|each| (&each.id, &each.steps));
+    let leftovers = state
+        .leftovers
+        .iter()
+        .map(|each| (&each.move_id, &each.steps));
+    let mut held = moving
+        .chain(leftovers)
+        .filter(|(id, _)| **id == claim.move_id)
+        .flat_map(|(_, steps)| steps)
+        .filter(|step| step.name == claim.step.name && step.account == claim.step.account);
+    let site = &claim.step.account.site;
+    let serves = state.active() == site
+        || state
+            .moving
+            .as_ref()
+            .is_some_and(|running| running.to == *site);
+    let is_allowed = match claim.step.stage {
+        Stage::Activate => true,
+        Stage::Retire => !serves,
+    };
+    is_allowed
+        && held.any(|step| {
+            step.state == StepState::Running
+                && step.owner.as_deref() == Some(process)
+                && step.claimed_until.is_some_and(|until| until > now)
+        })
+}
+
+/// Claims every one of these steps that is due: waiting or failed with its time come, or running and nobody's,
+/// or under a claim that ran out.
+pub fn claim_each<'a>(
+    move_id: &str,
+    steps: impl Iterator<Item = &'a mut Step>,
+    owner: &str,
+    now: Timestamp,
+) -> Vec<Claim> {
     let mut claimed = Vec::new();
-    for step in &mut running.steps {
-        let is_due = Some(step.stage) == stage
-            && (flipped || step.stage == Stage::Activate)
-            && match step.state {
-                StepState::Waiting => true,
-                StepState::Failed => step.retry_at.is_none_or(|at| now >= at),
-                StepState::Running => step.claimed_until.is_none_or(|until| now >= until),
-                StepState::Done => false,
-            };
-        if is_due {
-            if step.state == StepState::Running {
-                // Whoever ran it never said what became of it: it has been failing since then.
-                step.failing_since = step.failing_since.or(step.claimed_until);
-            }
-            step.state = StepState::Running;
-            step.attempts = step.attempts.saturating_add(1);
-            step.owner = Some(owner.to_owned());
-            step.claimed_until = now.checked_add(CLAIM_FOR).ok();
-            claimed.push(step.clone());
+    for step in steps {
+        let is_due = match step.state {
+            StepState::Waiting | StepState::Failed => step.retry_at.is_none_or(|at| now >= at),
+            StepState::Running => step.claimed_until.is_none_or(|until| now >= until),
+            StepState::Done => false,
+        };
+        if !is_due {
+            continue;
         }
+        let goes_on = step.state == StepState::Running && step.owner.is_none();
+        if step.state == StepState::Running && !goes_on {
+            // Whoever ran it never said what became of it: it has been failing since then, and may have begun.
+            step.failing_since = step.failing_since.or(step.claimed_until);
+            step.began = true;
+        }
+        if !goes_on {
+            step.attempts = step.attempts.saturating_add(1);
+        }
+        step.state = StepState::Running;
+        step.owner = Some(owner.to_owned());
+        step.claimed_until = now.checked_add(CLAIM_FOR).ok();
+        claimed.push(Claim {
+            move_id: move_id.to_owned(),
+            step: step.clone(),
+        });
     }
     claimed
 }

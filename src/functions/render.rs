@@ -8,7 +8,7 @@ use crate::decision::{alert, health};
 use crate::model::evidence::AccountEvidence;
 use crate::model::history::{HistoryEntry, HistoryKind, Witness};
 use crate::model::hold::Hold;
-use crate::model::moves::{Cause, Move, MoveKind, Step, StepState, Times};
+use crate::model::moves::{Cause, Leftover, Move, MoveKind, Step, StepState, Times};
 use crate::model::name::{AccountKey, Service};
 use crate::model::policy::Mode;
 use crate::model::sample::Outcome;
@@ -37,6 +37,8 @@ pub struct GroupBody<'a> {
     paused: Option<&'a Pause>,
     #[serde(rename = "move")]
     moving: Option<MoveBody<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leftovers: Vec<LeftoverBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'a [String]>,
     /// Of an answer to an order that found everything done.
@@ -117,6 +119,16 @@ struct StepBody<'a> {
     detail: Option<&'a str>,
 }
 
+/// What an earlier move left to be stopped on a site that is not active.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LeftoverBody<'a> {
+    site: &'a str,
+    since: Timestamp,
+    waits_for_recovery: bool,
+    steps: Vec<StepBody<'a>>,
+}
+
 /// One entry of the history.
 #[derive(Debug, Serialize)]
 pub struct EntryBody<'a> {
@@ -189,6 +201,11 @@ fn group(view: &GroupView, all: bool) -> GroupBody<'_> {
             .moving
             .as_ref()
             .map(|moving| move_body(moving, all)),
+        leftovers: if all {
+            view.state.leftovers.iter().map(leftover).collect()
+        } else {
+            Vec::new()
+        },
         explanation: all.then_some(view.explanation.as_slice()),
         nothing_to_do: false,
     }
@@ -295,6 +312,15 @@ pub fn planned(moving: &Move) -> MoveBody<'_> {
         forced: moving.forced,
         times: None,
         steps: Some(steps(&moving.steps)),
+    }
+}
+
+fn leftover(leftover: &Leftover) -> LeftoverBody<'_> {
+    LeftoverBody {
+        site: leftover.site.as_str(),
+        since: leftover.since,
+        waits_for_recovery: leftover.waits_for_recovery,
+        steps: steps(&leftover.steps),
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use super::connections::{self, Connection, Reception};
 use super::gate::{App, Gate, Key};
 use super::router::router;
+use crate::adapters::activation::Activator;
 use crate::adapters::azure::identity::Identity;
 use crate::adapters::http;
 use crate::adapters::probe::Prober;
@@ -96,8 +97,9 @@ fn put_together(env: &Env) -> Result<App, String> {
         settings.deployment.vantage,
         store.place()
     );
-    let prober = Prober::new(client, identity);
-    let controller = Controller::new(settings.deployment, store, prober);
+    let prober = Prober::new(client.clone(), identity.clone());
+    let activator = Activator::new(client, identity);
+    let controller = Controller::new(settings.deployment, store, prober, activator);
     Ok(App::new(controller, settings.trust_principal))
 }
 

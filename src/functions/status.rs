@@ -12,6 +12,8 @@ use crate::adapters::store::{RowProblem, StoreError};
 use crate::controller::Controller;
 use crate::controller::view::GroupView;
 use crate::controller::wellbeing::Wellbeing;
+use crate::model::moves::{Stage, Step};
+use crate::model::state::GroupState;
 use crate::model::verdict::Verdict;
 use crate::model::words::count;
 
@@ -162,9 +164,35 @@ fn row(page: &mut String, view: &GroupView) {
             escaped(&hold.message)
         );
     }
+    let steps = steps(&view.state);
+    if !steps.is_empty() {
+        list(page, &steps);
+    }
     page.push_str("<details><summary>Why</summary>");
     list(page, &view.explanation);
     page.push_str("</details></td></tr>\n");
+}
+
+/// What is started and stopped, and how far it is: by the move under way, then what earlier moves left.
+fn steps(state: &GroupState) -> Vec<String> {
+    let of_move = state.moving.iter().flat_map(|moving| {
+        let site = |step: &Step| match step.stage {
+            Stage::Activate => &moving.to,
+            Stage::Retire => &moving.from,
+        };
+        moving.steps.iter().map(move |step| (step, site(step)))
+    });
+    let leftovers = state.leftovers.iter();
+    let left = leftovers.flat_map(|rest| rest.steps.iter().map(|step| (step, &rest.site)));
+    of_move
+        .chain(left)
+        .map(|(step, site)| {
+            let detail = step.detail.as_ref();
+            let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
+            let state = step.state.as_str();
+            format!("{} in {site}: {state}{detail}", step.name)
+        })
+        .collect()
 }
 
 fn list(page: &mut String, lines: &[String]) {

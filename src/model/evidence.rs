@@ -1,6 +1,8 @@
 //! What the rounds of one vantage amount to, account by account. It lives in the heartbeat row, so
 //! that counting a round never writes a group's row.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,9 @@ pub struct AccountEvidence {
     pub unhealthy: Option<Unhealthy>,
     /// Since when it has been alive in every round without being unhealthy.
     pub well_since: Option<Timestamp>,
+    /// Host names by streaming endpoint, as last seen; what was seen once is kept while nothing else is.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, String>,
 }
 
 /// What is known of one group from one vantage.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::runbook::Topic;
+
 macro_rules! hold_codes {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// The code of a hold, in the order in which they are looked at: the first that applies is shown.
@@ -58,9 +60,16 @@ hold_codes! {
 pub struct Hold {
     /// Which one.
     pub code: HoldCode,
-    /// A sentence for people.
+    /// A sentence for people. It ends by naming the hold's section of the runbook.
     pub message: String,
     /// When it ends by itself, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub until: Option<Timestamp>,
+}
+
+impl Hold {
+    /// Lets the message name the hold's section of the runbook, if it does not yet.
+    pub fn name_section(&mut self) {
+        self.message = Topic::Hold(self.code).named_in(&self.message);
+    }
 }

@@ -1,6 +1,6 @@
 //! A move in progress: from where to where, why, and its steps.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::name::{AccountKey, SiteName};
@@ -84,6 +84,20 @@ pub enum Stage {
     Retire,
 }
 
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 2] = [Self::Activate, Self::Retire];
+
+    /// What its steps do to the things they name.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Activate => "start",
+            Self::Retire => "stop",
+        }
+    }
+}
+
 /// How far a step has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,6 +110,19 @@ pub enum StepState {
     Done,
     /// Failed; it is tried again at `retry_at`.
     Failed,
+}
+
+impl StepState {
+    /// The name in answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// One outside effect of a move. Idempotent: whoever runs it reads the outside state first.
@@ -122,19 +149,123 @@ pub struct Step {
     pub claimed_until: Option<Timestamp>,
     /// Not again before this.
     pub retry_at: Option<Timestamp>,
-    /// Since when it has been failing.
+    /// Since when it has been failing, or taking longer than one attempt.
     pub failing_since: Option<Timestamp>,
+    /// Whether an attempt of it changed the outside, or may have: then it is ours to undo.
+    #[serde(default)]
+    pub began: bool,
+    /// Whether history tells of a failure of it.
+    #[serde(default)]
+    pub told: bool,
+    /// Until then somebody who was claimed for the opposite may still be at work, so that nothing counts as done.
+    #[serde(default)]
+    pub contested_until: Option<Timestamp>,
 }
 
-/// What became of a step that this process ran.
+impl Step {
+    /// A step that nobody has begun.
+    #[must_use]
+    pub fn new(stage: Stage, account: AccountKey, resource: String) -> Self {
+        Self {
+            name: format!("{} {resource}", stage.verb()),
+            stage,
+            account,
+            resource,
+            state: StepState::Waiting,
+            attempts: 0,
+            detail: None,
+            owner: None,
+            claimed_until: None,
+            retry_at: None,
+            failing_since: None,
+            began: false,
+            told: false,
+            contested_until: None,
+        }
+    }
+}
+
+/// How an attempt at a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepResult {
+    /// The outside is as the step wants it.
+    Done,
+    /// It is under way outside and goes on without us; the line says how it stands.
+    GoingOn(String),
+    /// It went wrong.
+    Failed {
+        /// What went wrong, in one line.
+        detail: String,
+        /// Not again before this much time has passed, where the service said so.
+        wait: Option<SignedDuration>,
+    },
+}
+
+impl StepResult {
+    /// A failure that may be tried again as soon as we like.
+    #[must_use]
+    pub fn failed(detail: impl Into<String>) -> Self {
+        Self::Failed {
+            detail: detail.into(),
+            wait: None,
+        }
+    }
+}
+
+/// What became of a step that this process ran, or rehearsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReport {
     /// The move it belongs to; a report for another move is dropped.
     pub move_id: String,
     /// The step's name.
     pub step: String,
-    /// `Ok` when done, else what went wrong in one line.
-    pub result: Result<(), String>,
+    /// Whether it changed the outside, or may have.
+    pub began: bool,
+    /// How it ended.
+    pub result: StepResult,
+    /// How long it took.
+    pub took: SignedDuration,
+}
+
+impl StepReport {
+    /// A report of an attempt that changed nothing and took no time.
+    #[must_use]
+    pub fn new(move_id: &str, step: &str, result: StepResult) -> Self {
+        Self {
+            move_id: move_id.to_owned(),
+            step: step.to_owned(),
+            began: false,
+            result,
+            took: SignedDuration::ZERO,
+        }
+    }
+}
+
+/// A step that a process has claimed, and the move that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The move's id.
+    pub move_id: String,
+    /// The step as claimed.
+    pub step: Step,
+}
+
+/// What a move of ours leaves to be stopped on a site that is not active, where the policy wants its standby cold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftover {
+    /// The move that it is the rest of.
+    pub move_id: String,
+    /// What asked for that move.
+    pub cause: Cause,
+    /// The site.
+    pub site: SiteName,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the site has to be well again first. Its steps are planned then.
+    pub waits_for_recovery: bool,
+    /// What is to be stopped.
+    pub steps: Vec<Step>,
 }
 
 /// One move.
@@ -165,6 +296,9 @@ pub struct Move {
     pub flipped_at: Option<Timestamp>,
     /// When the preparation is given up.
     pub prepare_until: Option<Timestamp>,
+    /// When the last start step of a preparation was done: it flips on what is seen of the target from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared_at: Option<Timestamp>,
     /// What recovery took so far.
     pub times: Times,
     /// Its steps.

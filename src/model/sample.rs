@@ -1,9 +1,11 @@
 //! What one attempt to reach one account brought. A failure is a value here, not an error.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name::ByAccount;
+use super::name::{ByAccount, SiteName};
 
 /// How one probe ended. The table "What a failure is" in `docs/failure-detection.md` says which
 /// answer is which outcome.
@@ -100,6 +102,44 @@ pub struct Reading {
     pub host: String,
     /// What is known of its token.
     pub token: TokenFact,
+    /// What was seen of its streaming; empty for every other service.
+    pub streaming: Streaming,
+}
+
+/// What a probe sees of a Media Services account beside its health. Whether something that does not run is a fault
+/// depends on which site is active, and the probe does not know that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Streaming {
+    /// Streaming endpoints and live events that do not run, each with its state: `streaming endpoint default is
+    /// Stopped`.
+    pub stopped: Vec<String>,
+    /// The same, as it was shortly before: it could not be seen whether it still is so.
+    pub before: Vec<String>,
+    /// Host names by streaming endpoint, as far as known.
+    pub hosts: BTreeMap<String, String>,
+    /// What became of asking its API.
+    pub api: ApiFact,
+    /// Nothing else is wrong with it than that its API is silent, and it did not run when that last spoke.
+    pub as_it_was: bool,
+}
+
+/// What a probe says of an API that all sites share, such as ARM. Its silence means different things for one site and
+/// for all of them, so the probe reports the fact and `decision::reading` judges it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ApiFact {
+    /// It was not asked.
+    #[default]
+    NotAsked,
+    /// It answered, whatever it said of the account.
+    Answers {
+        /// Its base URL.
+        base: String,
+    },
+    /// It did not answer, or only that it is broken itself.
+    Silent {
+        /// Its base URL.
+        base: String,
+    },
 }
 
 /// One round of a group: every probed account of every site, asked at the same time.
@@ -111,6 +151,9 @@ pub struct Round {
     pub asked_twice: bool,
     /// Whether the neutral control target failed in this round; `None` where it was not asked.
     pub control_failed: Option<bool>,
+    /// The site on which everything that was configured to stream must run: the active one, once its start steps
+    /// are done. `None` where there is none, or it is not known.
+    pub must_run: Option<SiteName>,
     /// What each account brought.
     pub readings: ByAccount<Reading>,
 }

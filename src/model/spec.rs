@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use super::answer::{Answer, AnswerAccounts, MediaServicesAnswer, VideoIndexerAnswer};
+use super::evidence::{AccountEvidence, GroupEvidence};
+pub use super::media::{MediaKind, MediaServicesSpec, Workload};
 use super::name::{AccountKey, GroupName, Service, SiteName};
 use super::policy::Policy;
 use super::secret::masked;
@@ -110,9 +112,10 @@ impl SiteSpec {
         }
     }
 
-    /// Whether this is what [`Self::answer`] makes. Every decision asks, so nothing is made to find out.
+    /// Whether this is what [`Self::answer_seen`] makes of the same. Every decision asks, so nothing is made to find
+    /// out.
     #[must_use]
-    pub fn is_answered_by(&self, known: &Answer) -> bool {
+    pub fn is_answered_by(&self, evidence: Option<&GroupEvidence>, known: &Answer) -> bool {
         let Answer {
             site,
             region,
@@ -130,15 +133,71 @@ impl SiteSpec {
             AccountSpec::VideoIndexer(spec) => video_indexer
                 .as_ref()
                 .is_some_and(|known| spec.is_answered_by(known, &self.region)),
-            AccountSpec::MediaServices(spec) => media_services
-                .as_ref()
-                .is_some_and(|known| spec.is_answered_by(known)),
+            AccountSpec::MediaServices(spec) => media_services.as_ref().is_some_and(|known| {
+                let seen = evidence.and_then(|all| all.of(&self.name, account));
+                spec.is_answered_by(seen, known)
+            }),
             AccountSpec::Http(spec) => http.get(&spec.name) == Some(&spec.endpoint),
         };
         *site == self.name
             && *region == self.region
             && told == self.accounts.len()
             && self.accounts.iter().all(is_same)
+    }
+
+    /// The same with the streaming hosts that were seen. One of which nothing is known now stays as `known` has it: not
+    /// every pass, and not every vantage, has seen it.
+    #[must_use]
+    pub fn answer_seen(&self, evidence: Option<&GroupEvidence>, known: &Answer) -> Answer {
+        let mut answer = self.answer();
+        let Some(media) = &mut answer.accounts.media_services else {
+            return answer;
+        };
+        let known = known.accounts.media_services.as_ref();
+        let known = known.filter(|known| known.resource_id == media.resource_id);
+        for account in &self.accounts {
+            let AccountSpec::MediaServices(spec) = account else {
+                continue;
+            };
+            let seen = evidence.and_then(|all| all.of(&self.name, account));
+            media.streaming_hosts = (spec.endpoints().iter())
+                .filter_map(|name| {
+                    let host = host_of(name, seen, known)?;
+                    Some((name.clone(), host.clone()))
+                })
+                .collect();
+        }
+        answer
+    }
+}
+
+/// The host of a streaming endpoint: as seen, else as known.
+fn host_of<'a>(
+    endpoint: &str,
+    seen: Option<&'a AccountEvidence>,
+    known: Option<&'a MediaServicesAnswer>,
+) -> Option<&'a String> {
+    seen.and_then(|seen| seen.hosts.get(endpoint))
+        .or_else(|| known?.streaming_hosts.get(endpoint))
+}
+
+impl MediaServicesSpec {
+    fn is_answered_by(&self, seen: Option<&AccountEvidence>, known: &MediaServicesAnswer) -> bool {
+        let MediaServicesAnswer {
+            account_name,
+            resource_id,
+            streaming_hosts,
+        } = known;
+        let is_named = |(name, host): (&String, &String)| {
+            self.endpoints().contains(name) && host_of(name, seen, Some(known)) == Some(host)
+        };
+        let is_told = |name: &String| {
+            streaming_hosts.contains_key(name) || host_of(name, seen, None).is_none()
+        };
+        *account_name == self.account_name
+            && *resource_id == self.resource_id
+            && streaming_hosts.iter().all(is_named)
+            && self.endpoints().iter().all(is_told)
     }
 }
 
@@ -188,8 +247,7 @@ impl AccountSpec {
     #[must_use]
     pub const fn is_probed(&self) -> bool {
         match self {
-            Self::VideoIndexer(_) | Self::Http(_) => true,
-            Self::MediaServices(_) => false,
+            Self::VideoIndexer(_) | Self::MediaServices(_) | Self::Http(_) => true,
         }
     }
 
@@ -198,18 +256,8 @@ impl AccountSpec {
     pub fn asked_at(&self) -> Vec<&str> {
         match self {
             Self::VideoIndexer(spec) => vec![&spec.api_base, &spec.arm_base],
-            Self::MediaServices(_) => Vec::new(),
+            Self::MediaServices(spec) => spec.asked_at(),
             Self::Http(spec) => vec![&spec.url],
-        }
-    }
-
-    /// How many requests its probe makes at a time, at most: a Video Indexer account is asked itself and
-    /// through ARM.
-    #[must_use]
-    pub const fn requests_at_once(&self) -> usize {
-        match self {
-            Self::VideoIndexer(_) | Self::MediaServices(_) => 2,
-            Self::Http(_) => 1,
         }
     }
 
@@ -219,7 +267,7 @@ impl AccountSpec {
     pub fn activation(&self) -> Vec<String> {
         match self {
             Self::VideoIndexer(_) | Self::Http(_) => Vec::new(),
-            Self::MediaServices(spec) => spec.activation.clone(),
+            Self::MediaServices(spec) => spec.activation(),
         }
     }
 }
@@ -278,30 +326,6 @@ impl VideoIndexerSpec {
             && location == site_region
             && *api_base == self.api_base
             && rest == Some("")
-    }
-}
-
-/// A Media Services account. This version hands it out in lookups and does not probe it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MediaServicesSpec {
-    /// The account's name, or the project's.
-    pub account_name: String,
-    /// The ARM resource id, or the API's URL of the project.
-    pub resource_id: String,
-    /// What has to be started on it when its site becomes active.
-    pub activation: Vec<String>,
-}
-
-impl MediaServicesSpec {
-    fn is_answered_by(&self, known: &MediaServicesAnswer) -> bool {
-        let MediaServicesAnswer {
-            account_name,
-            resource_id,
-            streaming_hosts,
-        } = known;
-        *account_name == self.account_name
-            && *resource_id == self.resource_id
-            && streaming_hosts.is_empty()
     }
 }
 

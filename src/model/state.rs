@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::hold::HoldCode;
-use super::moves::{Cause, Move, MoveKind, StepState};
+use super::moves::{Cause, Leftover, Move, MoveKind, StepState};
 use super::name::SiteName;
 
 /// Where a group is in a move: the first key of the transition table.
@@ -93,6 +93,9 @@ pub struct GroupState {
     pub revision: u32,
     /// The move under way.
     pub moving: Option<Move>,
+    /// What earlier moves left to be stopped; at most one for each site, none for the active one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Leftover>,
     /// The pause, if any; it may have run out.
     pub paused: Option<Pause>,
     /// End of the cool-down.
@@ -121,6 +124,7 @@ impl GroupState {
             answer: answer.into(),
             revision: 0,
             moving: None,
+            leftovers: Vec::new(),
             paused: None,
             cooldown_until: None,
             forced_until: None,
@@ -157,6 +161,13 @@ impl GroupState {
             }),
             _ => true,
         }
+    }
+
+    /// The site on which everything that is configured to stream must run: the active one, unless it is still being
+    /// started.
+    #[must_use]
+    pub fn must_run(&self) -> Option<&SiteName> {
+        self.is_ready().then(|| self.active())
     }
 
     /// The pause, while it lasts.

@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 use understudy::model::deployment::FromRecord;
 use understudy::model::name::GroupName;
 use understudy::model::policy::{Mode, Policy};
-use understudy::model::spec::{AccountSpec, GroupSpec};
+use understudy::model::secret::Secret;
+use understudy::model::spec::{AccountSpec, GroupSpec, Workload};
 
 use super::{GROUP, STORE, lines, load_text, load_with};
 
@@ -137,7 +138,15 @@ fn accounts() {
     let AccountSpec::MediaServices(ams) = &weu.accounts[1] else {
         panic!("{weu:?}");
     };
-    assert!(ams.activation.is_empty(), "this version starts nothing");
+    assert_eq!(
+        ams.activation(),
+        ["streaming endpoint default", "live event stage"]
+    );
+    assert_eq!(ams.streaming_probe, "");
+    assert_eq!(ams.workloads.len(), 3);
+    assert_eq!(ams.stuck_after, SignedDuration::from_mins(60));
+    assert_eq!(ams.arm_base, "https://management.azure.com");
+    assert_eq!(ams.token, None);
     assert_eq!(
         ams.resource_id,
         "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Media/mediaServices/ams"
@@ -145,7 +154,18 @@ fn accounts() {
     let AccountSpec::MediaServices(mkio) = &neu.accounts[0] else {
         panic!("{neu:?}");
     };
-    assert!(mkio.activation.is_empty());
+    assert!(mkio.activation().is_empty());
+    assert_eq!(mkio.workloads, [Workload::Encoding]);
+    assert_eq!(mkio.streaming_probe, "https://{host}/");
+    assert_eq!(mkio.token, Some(Secret::new("hush")));
+    assert_eq!(
+        mkio.api_url("/transforms", "v"),
+        "https://api.mk.io/api/ams/project/transforms"
+    );
+    assert!(
+        ams.api_url("", "2023-01-01")
+            .ends_with("/mediaServices/ams?api-version=2023-01-01")
+    );
     assert_eq!(mkio.resource_id, "https://api.mk.io/api/ams/project");
 }
 

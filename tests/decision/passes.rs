@@ -8,9 +8,9 @@ use understudy::decision::{Decision, Observation, decide, evidence};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryKind;
 use understudy::model::hold::HoldCode;
-use understudy::model::moves::StepReport;
+use understudy::model::moves::{StepReport, StepResult};
 use understudy::model::order::{Order, OrderKind};
-use understudy::model::sample::{Outcome, Reading, Round, TokenFact};
+use understudy::model::sample::{Outcome, Reading, Round, Streaming, TokenFact};
 use understudy::model::signal::{Signal, SignalKind, SignalStage};
 use understudy::model::spec::GroupSpec;
 use understudy::model::state::GroupState;
@@ -44,6 +44,7 @@ fn well(spec: &GroupSpec) -> GroupEvidence {
             detail: None,
             host: "web.example:443".to_owned(),
             token: TokenFact::NotNeeded,
+            streaming: Streaming::default(),
         };
         (key, reading)
     });
@@ -51,6 +52,7 @@ fn well(spec: &GroupSpec) -> GroupEvidence {
         started_at: now(),
         asked_twice: false,
         control_failed: None,
+        must_run: None,
         readings: readings.collect(),
     };
     evidence::fold(None, &round, &spec.policy)
@@ -106,11 +108,8 @@ fn only_a_pass_that_looks_at_everything_forgets_what_it_does_not_see() {
     let state = knowing(&spec);
     let evidence = well(&spec);
     let order = pause();
-    let reports = [StepReport {
-        move_id: "another".to_owned(),
-        step: "start streaming endpoint default".to_owned(),
-        result: Ok(()),
-    }];
+    let step = "start streaming endpoint default";
+    let reports = [StepReport::new("another", step, StepResult::Done)];
     let all = quiet(&evidence);
     assert!(!remembers(&decide(&state, &all, &spec, now())));
     let ordered = Observation {

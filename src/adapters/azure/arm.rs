@@ -193,7 +193,7 @@ impl Arm {
 }
 
 /// What our identity is asked a token for. A proxy or a simulator in front of ARM has no audience of its own.
-fn scope(base: &str) -> String {
+pub(in crate::adapters) fn scope(base: &str) -> String {
     let audience = SOVEREIGN
         .iter()
         .find(|known| base.eq_ignore_ascii_case(known))

@@ -42,6 +42,50 @@ pub const READS: Pace = Pace {
     at_once_overall: 100,
 };
 
+/// Reading what streams and encodes on Media Services accounts, whose API is behind ARM: most of what is left of the
+/// bucket's refill. A hundred accounts of one subscription, the most that it may have, need 7 a second. How many are
+/// under way at once is bounded by how many accounts are probed at once: a region whose reads hang must not take the
+/// places of another.
+pub const MEDIA_READS: Pace = Pace {
+    per_second: 14,
+    burst: 140,
+    at_once: 1_000,
+    at_once_overall: 1_000,
+};
+
+/// Reading more of them, now and then: the account itself, its jobs.
+pub const MEDIA_EXTRAS: Pace = Pace {
+    per_second: 4,
+    burst: 40,
+    at_once: 1_000,
+    at_once_overall: 1_000,
+};
+
+/// Starting and stopping what streams: what minting leaves of a bucket's refill, and a burst for as many groups as
+/// move at once.
+pub const ACTIONS: Pace = Pace {
+    per_second: 2,
+    burst: 50,
+    at_once: 25,
+    at_once_overall: 100,
+};
+
+/// The same on one account, where one thing after the other is started.
+pub const ACTIONS_ON_ACCOUNT: Pace = Pace {
+    per_second: 1,
+    burst: 10,
+    at_once: 5,
+    at_once_overall: 100,
+};
+
+/// Looking at what is being started: of the reads what reading accounts leaves.
+pub const LOOKS: Pace = Pace {
+    per_second: 12,
+    burst: 100,
+    at_once: 25,
+    at_once_overall: 100,
+};
+
 /// Gives turns, in the order of asking.
 #[derive(Debug)]
 pub struct Pacer {
@@ -89,6 +133,22 @@ impl Pacer {
         }
     }
 
+    /// A turn if one comes within this time. One that would come later is not taken, and left to others.
+    pub async fn turn_within(&self, subscription: &str, limit: Duration) -> Option<Turn> {
+        let until = Instant::now() + limit;
+        let lane = self.lane(subscription);
+        let place = Arc::clone(&lane.places).acquire_owned();
+        let place = tokio::time::timeout_at(until, place).await.ok()?.ok();
+        let wait = lane.take_until(self.pace, until)?;
+        tokio::time::sleep_until(wait).await;
+        let overall = Arc::clone(&self.overall).acquire_owned();
+        let overall = tokio::time::timeout_at(until, overall).await.ok()?.ok();
+        Some(Turn {
+            _lane: place,
+            _overall: overall,
+        })
+    }
+
     /// A turn if one is to be had at once.
     #[must_use]
     pub fn turn_now(&self, subscription: &str) -> Option<Turn> {
@@ -125,14 +185,19 @@ impl Lane {
     }
 
     fn take_now(&self, pace: Pace) -> bool {
+        self.take_until(pace, Instant::now()).is_some()
+    }
+
+    /// Takes one from the bucket if it may be used by then, and says from when on.
+    fn take_until(&self, pace: Pace, until: Instant) -> Option<Instant> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let full = full_at.max(now) + pace.gap();
-        let is_there = full <= now + pace.depth();
-        if is_there {
-            *full_at = full;
+        let full = full_at.max(Instant::now()) + pace.gap();
+        let usable = full.checked_sub(pace.depth()).unwrap_or(full);
+        if usable > until {
+            return None;
         }
-        is_there
+        *full_at = full;
+        Some(usable)
     }
 }
 
@@ -198,6 +263,18 @@ mod tests {
         assert!(pacer.turn_now("three").is_none(), "all lanes are full");
         drop(third);
         assert!(pacer.turn_now("three").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_would_come_too_late_is_left_to_others() {
+        let pacer = Pacer::new(PACE);
+        all_turns(&pacer, &["one"], 20).await;
+        let second = Duration::from_secs(1);
+        let asked = (0..100).map(|_| pacer.turn_within("one", second));
+        let got = join_all(asked).await.into_iter().flatten().count();
+        assert_eq!(got, 10, "as many as a second brings");
+        let next = pacer.turn_within("one", second).await;
+        assert!(next.is_some(), "those that gave up took nothing");
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use super::Finding;
 use super::exchange::{Answer, Limits, NoAnswer, Search, get, millis};
 use crate::adapters::http::{place, span};
 use crate::model::policy::Policy;
-use crate::model::sample::{Outcome, Reading, TokenFact};
+use crate::model::sample::{Outcome, Reading, Streaming, TokenFact};
 use crate::model::spec::HttpSpec;
 
 /// How much of a body is read, in bytes.
@@ -36,6 +36,7 @@ pub async fn probe(http: &reqwest::Client, spec: &HttpSpec, policy: &Policy) -> 
         detail: finding.detail,
         host: place(&spec.url),
         token: TokenFact::NotNeeded,
+        streaming: Streaming::default(),
     }
 }
 

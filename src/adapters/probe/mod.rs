@@ -3,6 +3,9 @@
 //! | looking for | file |
 //! | --- | --- |
 //! | which answer of a Video Indexer account is which outcome | `video_indexer` |
+//! | which answers of a Media Services account are which outcome | `media_services` |
+//! | what its API answers, what its hosts answer, what is remembered | `media_services_api`, `media_services_hosts`, `media_services_known` |
+//! | what all that amounts to | `media_services_judge` |
 //! | which answer of an HTTP endpoint is which outcome | `http` |
 //! | whether an account still finishes what it gets | `stuck` |
 //! | what ARM says of an account | `witness` |
@@ -10,13 +13,20 @@
 
 pub mod exchange;
 pub mod http;
+pub mod media_services;
+mod media_services_api;
+mod media_services_hosts;
+mod media_services_judge;
+pub mod media_services_known;
 pub mod stuck;
 pub mod video_indexer;
 pub mod witness;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::exchange::{Limits, Sink};
+use self::media_services_known::Desk;
 use self::witness::Witness;
 use crate::adapters::azure::account_token::AccountTokens;
 use crate::adapters::azure::arm::Arm;
@@ -42,6 +52,8 @@ pub struct Tools {
     pub tokens: AccountTokens,
     /// What ARM says of accounts.
     pub witness: Witness,
+    /// What the probes of Media Services accounts share.
+    pub media: Desk,
     /// The time.
     pub clock: Clock,
 }
@@ -86,12 +98,14 @@ impl Prober {
     /// The same with a clock of one's own, and another pace of minting.
     #[must_use]
     pub fn with(http: reqwest::Client, identity: Identity, clock: Clock, mints: Pace) -> Self {
+        let media = Desk::new(identity.clone());
         let arm = Arm::new(http.clone(), identity);
         Self {
             tools: Arc::new(Tools {
                 http,
                 tokens: AccountTokens::with_pace(arm.clone(), clock.clone(), mints),
                 witness: Witness::new(arm, clock.clone()),
+                media,
                 clock,
             }),
         }
@@ -104,13 +118,30 @@ impl Prober {
                 video_indexer::probe(&self.tools, region, spec, policy).await
             }
             AccountSpec::Http(spec) => http::probe(&self.tools.http, spec, policy).await,
-            AccountSpec::MediaServices(_) => Reading {
-                outcome: Outcome::Unknown,
-                latency_ms: 0,
-                detail: Some("this version does not probe Media Services accounts".to_owned()),
-                host: String::new(),
-                token: TokenFact::NotNeeded,
-            },
+            AccountSpec::MediaServices(spec) => {
+                media_services::probe(&self.tools, spec, policy).await
+            }
+        }
+    }
+
+    /// The most requests that one probe of this account has under way at once.
+    #[must_use]
+    pub fn requests_at_once(account: &AccountSpec) -> usize {
+        match account {
+            AccountSpec::Http(_) => 1,
+            // It is asked itself and through ARM.
+            AccountSpec::VideoIndexer(_) => 2,
+            AccountSpec::MediaServices(spec) => media_services::requests_at_once(spec),
+        }
+    }
+
+    /// Takes over the names of an account's streaming hosts from what a vantage has seen before, so that they can be
+    /// asked also where this process has never read them.
+    pub fn recall(&self, account: &AccountSpec, hosts: &BTreeMap<String, String>) {
+        if let AccountSpec::MediaServices(spec) = account
+            && !hosts.is_empty()
+        {
+            self.tools.media.known(spec).recall(hosts);
         }
     }
 

@@ -1,21 +1,32 @@
-//! Whether a Video Indexer account still finishes what it is given, read from its list of videos.
+//! Whether an account still finishes what it is given, read from its list of videos or of encoding jobs.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// Where a video stands.
+/// Where a piece of work stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Unfinished,
-    /// Indexed, failed or quarantined: the service has done with it.
+    /// The service has done with it, however it ended.
     Finished,
-    /// A state that we do not know: says nothing.
+    /// Neither, or a state that we do not know: says nothing.
     Other,
 }
 
-/// What a list of videos says of the account's work.
+/// What is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Videos of a Video Indexer account.
+    #[default]
+    Videos,
+    /// Encoding jobs of a Media Services account.
+    Jobs,
+}
+
+/// What a list says of the account's work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
+    kind: Kind,
     unfinished: usize,
     late: usize,
     oldest: Option<Timestamp>,
@@ -23,12 +34,24 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one page of the list.
-    pub fn count(&mut self, videos: &[Value], now: Timestamp, stuck_after: SignedDuration) {
-        for video in videos {
-            let touched = touched_at(video);
+    /// Nothing is counted yet.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+
+    /// Counts one page of a list.
+    pub fn count(&mut self, items: &[Value], now: Timestamp, stuck_after: SignedDuration) {
+        for item in items {
+            let (work, touched) = match self.kind {
+                Kind::Videos => (video(item), touched_at(item)),
+                Kind::Jobs => job(item),
+            };
             let is_old = touched.is_some_and(|at| now.duration_since(at) > stuck_after);
-            match work(video) {
+            match work {
                 Work::Unfinished => {
                     self.unfinished += 1;
                     if is_old {
@@ -45,13 +68,13 @@ impl Tally {
         }
     }
 
-    /// Whether older videos have to be seen before it can be told: all that is known so far is new and unfinished.
+    /// Whether older ones have to be seen before it can be told: all that is known so far is new and unfinished.
     #[must_use]
     pub const fn wants_more(&self) -> bool {
         self.unfinished > 0 && self.late == 0 && !self.finishes
     }
 
-    /// One line, if videos are stuck: unfinished for longer than the limit, while none finishes.
+    /// One line, if work is stuck: unfinished for longer than the limit, while none finishes.
     #[must_use]
     pub fn stuck(&self, stuck_after: SignedDuration) -> Option<String> {
         if self.late == 0 || self.finishes {
@@ -61,20 +84,21 @@ impl Tally {
             .oldest
             .map(|oldest| format!(", the oldest since {oldest:.0}"))
             .unwrap_or_default();
-        let are = if self.late == 1 {
-            "video is"
-        } else {
-            "videos are"
+        let are = match (self.kind, self.late) {
+            (Kind::Videos, 1) => "video is unfinished",
+            (Kind::Videos, _) => "videos are unfinished",
+            (Kind::Jobs, 1) => "job is waiting",
+            (Kind::Jobs, _) => "jobs are waiting",
         };
         Some(format!(
-            "{} {are} unfinished for longer than {stuck_after:#} while none finishes{since}",
+            "{} {are} for longer than {stuck_after:#} while none finishes{since}",
             self.late
         ))
     }
 }
 
 /// Names in the cloud; numbers, in the order in which the names are documented, on Arc.
-fn work(video: &Value) -> Work {
+fn video(video: &Value) -> Work {
     match video.get("state") {
         Some(Value::String(name)) => match name.as_str() {
             "Uploaded" | "Processing" => Work::Unfinished,
@@ -90,11 +114,25 @@ fn work(video: &Value) -> Work {
     }
 }
 
-/// When something last happened to a video. An old video that is indexed again is not stuck since its upload.
-fn touched_at(video: &Value) -> Option<Timestamp> {
+/// A job that is being encoded may take hours; one that nobody takes up is what tells. One that was canceled was
+/// ended by its owner.
+fn job(job: &Value) -> (Work, Option<Timestamp>) {
+    let Some(properties) = job.get("properties") else {
+        return (Work::Other, None);
+    };
+    let work = match properties.get("state").and_then(Value::as_str) {
+        Some("Queued" | "Scheduled") => Work::Unfinished,
+        Some("Finished" | "Error") => Work::Finished,
+        _ => Work::Other,
+    };
+    (work, touched_at(properties))
+}
+
+/// When something last happened to it. An old video that is indexed again is not stuck since its upload.
+fn touched_at(item: &Value) -> Option<Timestamp> {
     ["created", "lastModified", "lastIndexed"]
         .iter()
-        .filter_map(|name| video.get(name)?.as_str()?.parse::<Timestamp>().ok())
+        .filter_map(|name| item.get(name)?.as_str()?.parse::<Timestamp>().ok())
         .max()
 }
 
@@ -170,6 +208,37 @@ mod tests {
         assert_eq!(
             line,
             "2 videos are unfinished for longer than 1h while none finishes, the oldest since 2026-05-01T10:00:00Z"
+        );
+    }
+
+    #[test]
+    fn jobs_that_nobody_takes_up_are_stuck_while_none_finishes() {
+        let now: Timestamp = "2026-05-01T12:00:00Z".parse().unwrap();
+        let job = |state: &str, minutes: i64| {
+            let at = (now - SignedDuration::from_mins(minutes)).to_string();
+            json!({"name": "j", "properties": {"state": state, "created": at, "lastModified": at}})
+        };
+        let cases = [
+            (vec![job("Queued", 61)], true),
+            (vec![job("Scheduled", 90), job("Finished", 61)], true),
+            (vec![job("Scheduled", 90), job("Processing", 10)], true),
+            (vec![job("Scheduled", 90), job("Canceled", 10)], true),
+            (vec![job("Scheduled", 90), job("Finished", 10)], false),
+            (vec![job("Scheduled", 90), job("Error", 10)], false),
+            (vec![job("Scheduled", 59)], false),
+            (vec![job("Processing", 600)], false),
+            (vec![json!(7), json!({"properties": 7})], false),
+        ];
+        for (jobs, expected) in cases {
+            let mut tally = Tally::of(Kind::Jobs);
+            tally.count(&jobs, now, HOUR);
+            assert_eq!(tally.stuck(HOUR).is_some(), expected, "{jobs:?}");
+        }
+        let mut tally = Tally::of(Kind::Jobs);
+        tally.count(&[job("Queued", 61)], now, HOUR);
+        assert_eq!(
+            tally.stuck(HOUR).unwrap(),
+            "1 job is waiting for longer than 1h while none finishes, the oldest since 2026-05-01T10:59:00Z"
         );
     }
 }

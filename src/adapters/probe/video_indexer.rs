@@ -35,7 +35,7 @@ use crate::adapters::azure::account_token::{NoToken, held_fact};
 use crate::adapters::azure::keeper::Got;
 use crate::adapters::http::{place, plain};
 use crate::model::policy::Policy;
-use crate::model::sample::{Outcome, Reading, TokenFact};
+use crate::model::sample::{Outcome, Reading, Streaming, TokenFact};
 use crate::model::secret::Secret;
 use crate::model::spec::VideoIndexerSpec;
 
@@ -82,6 +82,7 @@ pub async fn probe(
         detail: finding.detail,
         host: place(&spec.api_base),
         token,
+        streaming: Streaming::default(),
     };
     let Some(url) = list_url(region, spec) else {
         let finding = Finding::new(Outcome::Unknown, "api_base is not a URL".to_owned());

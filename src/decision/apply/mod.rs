@@ -1,6 +1,8 @@
 //! What a rule does to the record: the assembly of a decision. Beginning and flipping moves is in
-//! `moves`, what persons order beside moves in `orders`, what history and answers are told in `tell`.
+//! `moves`, what moves leave to be stopped in `leftovers`, what persons order beside moves in `orders`, what
+//! history and answers are told in `tell`.
 
+mod leftovers;
 mod moves;
 mod orders;
 mod tell;
@@ -17,7 +19,7 @@ use super::{Decision, Observation, Ruling, steps};
 use crate::model::answer::Answer;
 use crate::model::history::HistoryEntry;
 use crate::model::hold::Hold;
-use crate::model::moves::{Cause, Move, MoveKind, Step};
+use crate::model::moves::{Cause, Claim, Move, MoveKind};
 use crate::model::name::SiteName;
 use crate::model::spec::GroupSpec;
 use crate::model::state::{GroupState, HoldClock};
@@ -77,11 +79,22 @@ impl<'a> Deciding<'a> {
         }
         self.apply(cue);
         self.forget_noted(cue);
-        let claims = match &mut self.next.moving {
+        let claims = if ends_what_was(self.rule, self.seen) {
+            // The pass that follows claims.
+            Vec::new()
+        } else {
+            self.claim()
+        };
+        self.finish(claims)
+    }
+
+    fn claim(&mut self) -> Vec<Claim> {
+        let mut claims = match &mut self.next.moving {
             Some(running) => steps::claim(running, self.seen.process, self.now),
             None => Vec::new(),
         };
-        self.finish(claims)
+        claims.extend(self.tend_leftovers());
+        claims
     }
 
     fn apply(&mut self, cue: Cue) {
@@ -104,10 +117,11 @@ impl<'a> Deciding<'a> {
     /// The record holds what lookups hand out; a configuration that changed it is followed, one that
     /// no longer knows the active site is not.
     fn refresh_answer(&mut self) {
+        let known = &self.next.answer;
         if let Some(site) = self.spec.site(self.next.active())
-            && !site.is_answered_by(&self.next.answer)
+            && !site.is_answered_by(self.seen.evidence, known)
         {
-            self.next.answer = Arc::new(site.answer());
+            self.next.answer = Arc::new(site.answer_seen(self.seen.evidence, known));
         }
     }
 
@@ -206,7 +220,7 @@ impl<'a> Deciding<'a> {
         )
     }
 
-    fn finish(mut self, claims: Vec<Step>) -> Decision {
+    fn finish(mut self, claims: Vec<Claim>) -> Decision {
         if self.next.generation != self.before.generation {
             self.next.revision = 0;
         } else if shown(&self.next) != shown(self.before) {
@@ -221,6 +235,23 @@ impl<'a> Deciding<'a> {
             history: self.history,
             claims,
         }
+    }
+}
+
+/// Whether this rule ends what was under way, so that the same observation is decided on once more.
+pub(super) fn ends_what_was(rule: Rule, seen: &Observation<'_>) -> bool {
+    match rule.effect() {
+        Effect::Settle | Effect::GiveUp => seen.order.is_none(),
+        Effect::Stay
+        | Effect::Begin(..)
+        | Effect::Flip
+        | Effect::Running
+        | Effect::RefuseMoving
+        | Effect::NothingToDo
+        | Effect::Pause
+        | Effect::Resume
+        | Effect::Acknowledge
+        | Effect::Drill => false,
     }
 }
 

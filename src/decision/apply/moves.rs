@@ -67,11 +67,13 @@ impl Deciding<'_> {
     pub(super) fn new_move(&self, kind: MoveKind, cause: Cause, to: SiteName) -> Move {
         let from = self.next.active().clone();
         let left = self.active_health();
+        let mut planned = steps::plan(self.spec, kind, &from, &to);
+        steps::contest(&mut planned, self.steps_under_way());
         Move {
             id: self.seen.move_id.to_owned(),
             generation: self.next.generation.saturating_add(1),
             kind,
-            steps: steps::plan(self.spec, kind, &from, &to),
+            steps: planned,
             cause,
             actor: self.actor(),
             reason: self.reason(),
@@ -79,6 +81,7 @@ impl Deciding<'_> {
             started_at: self.now,
             flipped_at: None,
             prepare_until: self.now.checked_add(self.spec.policy.prepare_timeout).ok(),
+            prepared_at: None,
             times: Times {
                 first_failed_at: left.and_then(|site| site.first_failed_at),
                 unhealthy_at: left.and_then(|site| site.unhealthy_since),
@@ -95,8 +98,13 @@ impl Deciding<'_> {
     pub(super) fn held_flip(&self) -> Option<Hold> {
         let running = self.next.moving.as_ref()?;
         let waits = self.next.phase() == Phase::Preparing && steps::are_prepared(&running.steps);
+        let facts = self.facts(running.kind, &running.to, Cue::Quiet, true);
+        let unseen = || {
+            let is_unseen = steps::awaits_look(&self.next, self.seen.evidence);
+            is_unseen.then(|| guard::unseen(&running.to))
+        };
         waits
-            .then(|| guard::target_hold(&self.facts(running.kind, &running.to, Cue::Quiet, true)))
+            .then(|| guard::target_hold(&facts).or_else(unseen))
             .flatten()
     }
 
@@ -121,7 +129,10 @@ impl Deciding<'_> {
         if complete {
             moving.times.completed_at = Some(self.now);
         }
-        self.next.answer = Arc::new(target.answer());
+        let answer = target.answer_seen(self.seen.evidence, &self.next.answer);
+        self.next.answer = Arc::new(answer);
+        let replaced = self.next.moving.take();
+        self.leave_behind(&moving, replaced);
         self.next.generation = moving.generation;
         self.next.since = self.now;
         self.next.clock = HoldClock::Idle;
@@ -182,10 +193,17 @@ impl Deciding<'_> {
         let Some(moving) = self.next.moving.take() else {
             return;
         };
+        self.undo_preparation(&moving);
         let mut entry = self.entry(HistoryKind::Cancel, moving.cause);
-        entry.to = Some(moving.to);
         entry.actor = self.actor();
-        entry.reason = self.reason();
+        entry.reason = match (self.reason(), steps::what_is_missing(&moving.steps)) {
+            // Whoever cancels need not be told what was missing.
+            (reason, Some(missing)) if self.seen.order.is_none() => {
+                Some(format!("{} {missing}", reason.unwrap_or_default()))
+            }
+            (reason, _) => reason,
+        };
+        entry.to = Some(moving.to);
         self.history.push(entry);
     }
 

@@ -8,7 +8,7 @@ use crate::decision::Ruling;
 use crate::decision::cue::Cue;
 use crate::model::history::HistoryKind;
 use crate::model::hold::{Hold, HoldCode};
-use crate::model::moves::{Cause, MoveKind, Times};
+use crate::model::moves::{Cause, Move, MoveKind, StepReport, StepResult, Times};
 use crate::model::order::{PAUSE_DEFAULT, PAUSE_LIMIT};
 use crate::model::state::Pause;
 
@@ -78,13 +78,12 @@ impl Deciding<'_> {
         let mut entry = self.entry(HistoryKind::Drill, Cause::Order);
         entry.to = Some(target);
         entry.actor = self.actor();
-        entry.reason = rehearsed
-            .reason
-            .clone()
-            .or_else(|| Some(format!("a switchover to {} would go through", rehearsed.to)));
+        entry.reason = Some(rehearsal(&rehearsed, self.seen.reports));
         entry.forced = rehearsed.forced;
         entry.hold = guarded.overridden;
+        let took = self.seen.reports.iter().map(|report| report.took).max();
         entry.times = Some(Times {
+            decided_at: self.now.checked_sub(took.unwrap_or_default()).ok(),
             completed_at: Some(self.now),
             ..rehearsed.times
         });
@@ -98,4 +97,28 @@ impl Deciding<'_> {
         entry.reason = self.seen.order.and_then(|order| order.reason.clone());
         self.history.push(entry);
     }
+}
+
+/// What a rehearsal tells: the words of whoever asked, and what was found of each step.
+fn rehearsal(rehearsed: &Move, reports: &[StepReport]) -> String {
+    let is_well = |report: &StepReport| !matches!(report.result, StepResult::Failed { .. });
+    let verdict = if reports.iter().all(is_well) {
+        format!("a switchover to {} would go through", rehearsed.to)
+    } else {
+        format!("a switchover to {} would not be completed", rehearsed.to)
+    };
+    let mut text = match &rehearsed.reason {
+        Some(reason) if reports.is_empty() => reason.clone(),
+        Some(reason) => format!("{reason}: {verdict}"),
+        None => verdict,
+    };
+    for report in reports {
+        let found = match &report.result {
+            StepResult::Done => "nothing to do",
+            StepResult::GoingOn(line) | StepResult::Failed { detail: line, .. } => line,
+        };
+        let took = report.took.as_millis();
+        text.push_str(&format!("; {}: {found} ({took} ms)", report.step));
+    }
+    text
 }

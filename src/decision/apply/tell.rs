@@ -8,7 +8,7 @@ use crate::decision::transition::Effect;
 use crate::decision::{Ruling, UNDERSTUDY, health, steps};
 use crate::model::history::{HistoryEntry, HistoryKind, Witness};
 use crate::model::hold::{Hold, HoldCode};
-use crate::model::moves::{Cause, MoveKind};
+use crate::model::moves::{Cause, MoveKind, Step};
 use crate::model::name::SiteName;
 use crate::model::policy::AlertPolicy;
 use crate::model::sample::Outcome;
@@ -21,16 +21,24 @@ const SIGNALS_TOLD: usize = 50;
 
 impl Deciding<'_> {
     pub(super) fn fold_reports(&mut self) {
-        let Some(running) = &mut self.next.moving else {
-            return;
+        let (reports, process, now) = (self.seen.reports, self.seen.process, self.now);
+        let mut failed = Vec::new();
+        let mut fold = |id: &str, steps: &mut [Step], cause, site: &SiteName| {
+            for (step, why) in steps::fold(id, steps, reports, process, now) {
+                failed.push((cause, site.clone(), format!("{step}: {why}")));
+            }
         };
-        let failed = steps::fold(running, self.seen.reports, self.seen.process, self.now);
-        let cause = running.cause;
-        let to = running.to.clone();
-        for (step, why) in failed {
+        if let Some(running) = &mut self.next.moving {
+            fold(&running.id, &mut running.steps, running.cause, &running.to);
+            steps::note_prepared(running, now);
+        }
+        for rest in &mut self.next.leftovers {
+            fold(&rest.move_id, &mut rest.steps, rest.cause, &rest.site);
+        }
+        for (cause, site, why) in failed {
             let mut entry = self.entry(HistoryKind::StepFailed, cause);
-            entry.to = Some(to.clone());
-            entry.reason = Some(format!("{step}: {why}"));
+            entry.to = Some(site);
+            entry.reason = Some(why);
             self.history.push(entry);
         }
     }
@@ -103,7 +111,7 @@ impl Deciding<'_> {
 
     /// An order, and the outcome of our own steps, may be decided on without reading all that the
     /// timer reads; that something is absent then says nothing.
-    fn looks_at_everything(&self) -> bool {
+    pub(super) fn looks_at_everything(&self) -> bool {
         self.seen.evidence.is_some() && self.seen.order.is_none() && self.seen.reports.is_empty()
     }
 

@@ -1,7 +1,10 @@
-//! Whether an answer is what a site's accounts say, found out without making one.
+//! What a lookup shows of a site, compared and made; evidence found by account.
+
+use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::evidence::{AccountEvidence, GroupEvidence};
+use crate::model::media::{MediaKind, Workload};
+use crate::model::name::ByAccount;
 use crate::model::sample::{Outcome, Sample};
 use crate::model::verdict::Verdict;
 
@@ -23,7 +26,17 @@ fn site() -> SiteSpec {
             AccountSpec::MediaServices(MediaServicesSpec {
                 account_name: "same".to_owned(),
                 resource_id: "/subscriptions/sub/media".to_owned(),
-                activation: Vec::new(),
+                kind: MediaKind::Azure,
+                arm_base: "https://arm.example".to_owned(),
+                token: None,
+                streaming_endpoints: vec!["default".to_owned(), "extra".to_owned()],
+                live_events: Vec::new(),
+                workloads: vec![Workload::OnDemand],
+                streaming_probe: String::new(),
+                canary: None,
+                key_delivery: None,
+                stuck_after: SignedDuration::from_mins(60),
+                stuck_fails: false,
             }),
             http("same", "https://web.example"),
         ],
@@ -98,7 +111,7 @@ fn an_answer_is_compared_as_if_it_were_made() {
     let sites = sites();
     for (one, site) in sites.iter().enumerate() {
         for (other, known) in sites.iter().enumerate() {
-            let answers = site.is_answered_by(&known.answer());
+            let answers = site.is_answered_by(None, &known.answer());
             assert_eq!(
                 answers,
                 site.answer() == known.answer(),
@@ -107,12 +120,58 @@ fn an_answer_is_compared_as_if_it_were_made() {
             assert_eq!(answers, one == other, "{site:#?} {known:#?}");
         }
     }
-    let mut streams = site().answer();
-    if let Some(account) = &mut streams.accounts.media_services {
-        let host = "stream.example".to_owned();
-        account.streaming_hosts.insert("default".to_owned(), host);
+}
+
+#[test]
+fn the_hosts_of_an_answer_are_compared_as_if_they_were_made() {
+    let hosts = |named: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let named = named.iter();
+        named
+            .map(|(name, host)| ((*name).to_owned(), (*host).to_owned()))
+            .collect()
+    };
+    let variants = [
+        hosts(&[]),
+        hosts(&[("default", "one.example")]),
+        hosts(&[("default", "two.example")]),
+        hosts(&[("extra", "one.example")]),
+        hosts(&[("default", "one.example"), ("extra", "two.example")]),
+        hosts(&[("gone", "one.example")]),
+        hosts(&[("default", "one.example"), ("gone", "one.example")]),
+    ];
+    let (mut same, mut other) = (0, 0);
+    let account = &site().accounts[1];
+    for seen in &variants {
+        let evidence = GroupEvidence {
+            newest_at: jiff::Timestamp::UNIX_EPOCH,
+            asked_twice: false,
+            counted_at: None,
+            unbroken_since: jiff::Timestamp::UNIX_EPOCH,
+            accounts: ByAccount::from_iter([(
+                account.key(&"west".into()),
+                AccountEvidence {
+                    hosts: seen.clone(),
+                    ..seen_at(String::new())
+                },
+            )]),
+        };
+        for evidence in [None, Some(&evidence)] {
+            for known in &variants {
+                let mut answer = site().answer();
+                if let Some(media) = &mut answer.accounts.media_services {
+                    media.streaming_hosts = known.clone();
+                }
+                let is_same = site().answer_seen(evidence, &answer) == answer;
+                assert_eq!(
+                    site().is_answered_by(evidence, &answer),
+                    is_same,
+                    "{seen:?} {known:?}"
+                );
+                *(if is_same { &mut same } else { &mut other }) += 1;
+            }
+        }
     }
-    assert!(!site().is_answered_by(&streams));
+    assert!(same > 20 && other > 20, "{same} {other}");
 }
 
 #[test]
@@ -162,5 +221,6 @@ fn seen_at(host: String) -> AccountEvidence {
         first_failed_at: None,
         unhealthy: None,
         well_since: None,
+        hosts: BTreeMap::new(),
     }
 }
