@@ -20,7 +20,7 @@ use understudy::decision::{Observation, decide, evidence};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::name::GroupName;
 use understudy::model::policy::Policy;
-use understudy::model::sample::{Outcome, Reading, Round, TokenFact};
+use understudy::model::sample::{Outcome, Reading, Round, Streaming, TokenFact};
 use understudy::model::spec::{AccountSpec, GroupSpec, HttpSpec, SiteSpec, VideoIndexerSpec};
 use understudy::model::state::GroupState;
 
@@ -258,6 +258,7 @@ fn round_of(spec: &GroupSpec, started_at: Timestamp, outcomes: &[Outcome]) -> Ro
                 detail: failed.then(|| "timed out after 10 s".to_owned()),
                 host: format!("{}-{}.example.com:443", key.name, site.region),
                 token: TokenFact::NotNeeded,
+                streaming: Streaming::default(),
             };
             readings.insert(key, reading);
         }
@@ -266,6 +267,7 @@ fn round_of(spec: &GroupSpec, started_at: Timestamp, outcomes: &[Outcome]) -> Ro
         started_at,
         asked_twice: false,
         control_failed: None,
+        must_run: None,
         readings,
     }
 }

@@ -1,7 +1,8 @@
 //! How a handler grows with its groups: tick time, CPU seconds, memory, requests to the store, lookups
 //! meanwhile, and how long a whole region's outage takes to be over.
 //!
-//! `cargo bench --bench scale -- [--accounts http|vi] [--store table|embedded] [--ticks N] [GROUPS …]`
+//! `cargo bench --bench scale -- [--accounts http|vi] [--store table|embedded] [--ticks N] [GROUPS …]`; without sizes
+//! the growth table: groups of two HTTP sites up to ten thousand, and a thousand of two Video Indexer accounts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(dead_code)]
 
@@ -41,8 +42,8 @@ const TICKS_OF_AN_OUTAGE: usize = 20;
 
 #[derive(Debug, Clone)]
 struct Plan {
-    groups: Vec<usize>,
-    accounts: String,
+    /// Which accounts, and how many groups of them.
+    sizes: Vec<(String, usize)>,
     store: String,
     ticks: usize,
 }
@@ -50,44 +51,47 @@ struct Plan {
 impl Plan {
     fn read() -> Self {
         let mut plan = Self {
-            groups: Vec::new(),
-            accounts: "http".to_owned(),
+            sizes: Vec::new(),
             store: "table".to_owned(),
             ticks: 3,
         };
+        let mut accounts = "http".to_owned();
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().expect("a value");
             match word.as_str() {
-                "--accounts" => plan.accounts = value(),
+                "--accounts" => accounts = value(),
                 "--store" => plan.store = value(),
                 "--ticks" => plan.ticks = value().parse().expect("a count"),
                 // What cargo adds.
                 "--bench" => {}
-                number => plan
-                    .groups
-                    .push(number.parse().expect("a number of groups")),
+                number => {
+                    let groups = number.parse().expect("a number of groups");
+                    plan.sizes.push((accounts.clone(), groups));
+                }
             }
         }
-        if plan.groups.is_empty() {
-            plan.groups = vec![10, 100, 1_000, 10_000];
+        if plan.sizes.is_empty() {
+            let http = [10, 100, 1_000, 10_000].map(|groups| ("http".to_owned(), groups));
+            plan.sizes.extend(http);
+            plan.sizes.push(("vi".to_owned(), 1_000));
         }
         plan
     }
+}
 
-    fn world(&self, groups: usize) -> World {
-        if self.accounts == "vi" {
-            return World::fleet(groups, &REGIONS, 10);
-        }
-        let mut world = World::with_regions(&REGIONS);
-        for index in 0..groups {
-            let group = format!("tenant-{index:04}");
-            for region in REGIONS {
-                world.add_endpoint(Some(&group), region, &group, 200, "well");
-            }
-        }
-        world
+fn world(accounts: &str, groups: usize) -> World {
+    if accounts == "vi" {
+        return World::fleet(groups, &REGIONS, 10);
     }
+    let mut world = World::with_regions(&REGIONS);
+    for index in 0..groups {
+        let group = format!("tenant-{index:04}");
+        for region in REGIONS {
+            world.add_endpoint(Some(&group), region, &group, 200, "well");
+        }
+    }
+    world
 }
 
 /// What one size cost.
@@ -114,29 +118,46 @@ struct Tick {
 async fn main() {
     let plan = Plan::read();
     println!(
-        "{} accounts, {} store, an interval of {} s, {} cores",
-        plan.accounts,
-        plan.store,
-        INTERVAL.as_secs(),
+        "{} cores; {} store; an interval of {} s",
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        match plan.store.as_str() {
+            "table" => "Azurite as the",
+            _ => "the embedded",
+        },
+        INTERVAL.as_secs(),
     );
-    println!(
-        "| groups | start ms | cold tick s | tick s | CPU s | reads | writes | memory MB | lookup p99 ms at rest | during a tick | ratio |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for groups in plan.groups.clone() {
-        let figures = measure(&plan, groups).await;
-        figures.print(groups);
+    println!();
+    println!("| {} |", COLUMNS.join(" | "));
+    println!("| --- |{}", " ---: |".repeat(COLUMNS.len() - 1));
+    for (accounts, groups) in plan.sizes.clone() {
+        let figures = measure(&plan, &accounts, groups).await;
+        figures.print(&accounts, groups);
     }
 }
 
-async fn measure(plan: &Plan, groups: usize) -> Figures {
+const COLUMNS: [&str; 13] = [
+    "accounts",
+    "groups",
+    "start ms",
+    "cold tick s",
+    "tick s",
+    "CPU s",
+    "reads",
+    "writes",
+    "memory MB",
+    "lookup p99 ms at rest",
+    "during a tick",
+    "ratio",
+    "outage: moved by tick, the last after s",
+];
+
+async fn measure(plan: &Plan, accounts: &str, groups: usize) -> Figures {
     let azurite = (plan.store == "table").then(Azurite::start);
     let proxy = match &azurite {
         Some(azurite) => Some(Proxy::start(azurite.port()).await),
         None => None,
     };
-    let sim = Simulator::start(plan.world(groups), 0)
+    let sim = Simulator::start(world(accounts, groups), 0)
         .await
         .expect("a port");
     let options = Options::default()
@@ -204,7 +225,7 @@ async fn measure(plan: &Plan, groups: usize) -> Figures {
 async fn fire(handler: &Handler) {
     let (status, body) = handler.fire(&[]).await;
     if status != 200 {
-        println!("    a tick failed: {status} {body}");
+        eprintln!("a tick failed: {status} {body}");
     }
 }
 
@@ -250,13 +271,13 @@ async fn moved(handler: &Handler) -> usize {
 }
 
 impl Figures {
-    fn print(&self, groups: usize) {
+    fn print(&self, accounts: &str, groups: usize) {
         let mut warm = self.warm.clone();
         warm.sort_by_key(|tick| tick.took);
         let tick = warm.get(warm.len() / 2).copied().unwrap_or_default();
         let (rest, during) = (self.rest.p99(), self.during.p99());
         println!(
-            "| {groups} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {:.0} | {:.2} | {:.2} | {:.1} |",
+            "| {accounts} | {groups} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {:.0} | {:.2} | {:.2} | {:.1} | {} |",
             self.first_answer.as_secs_f64() * 1e3,
             self.cold.took.as_secs_f64(),
             tick.took.as_secs_f64(),
@@ -267,9 +288,18 @@ impl Figures {
             rest * 1e3,
             during * 1e3,
             during / rest,
+            self.outage_in_words(),
         );
-        for (seconds, moved) in &self.outage {
-            println!("    {seconds:.1} s after the outage began: {moved} of {groups} moved");
-        }
+    }
+
+    /// How many had moved after each tick since the outage began, and when that was all.
+    fn outage_in_words(&self) -> String {
+        let moved: Vec<String> = self
+            .outage
+            .iter()
+            .map(|(_, moved)| moved.to_string())
+            .collect();
+        let last = self.outage.last().map_or(0.0, |(seconds, _)| *seconds);
+        format!("{}; {last:.1}", moved.join(", "))
     }
 }

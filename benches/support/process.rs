@@ -86,23 +86,7 @@ impl Process {
     /// # Errors
     /// When the kernel does not say.
     pub fn used(&self) -> Try<Used> {
-        let folder = format!("/proc/{}", self.child.id());
-        let stat = std::fs::read_to_string(format!("{folder}/stat"))?;
-        // The name in parentheses may hold anything; user and system time are the 12th and 13th after it.
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = |index: usize| -> Try<f64> {
-            Ok(fields
-                .get(index)
-                .ok_or("/proc/PID/stat is short")?
-                .parse()?)
-        };
-        let status = std::fs::read_to_string(format!("{folder}/status"))?;
-        Ok(Used {
-            cpu: (ticks(11)? + ticks(12)?) / TICKS_PER_SECOND,
-            resident: mebibytes(&status, "VmRSS:")?,
-            peak: mebibytes(&status, "VmHWM:")?,
-        })
+        used_by(self.child.id())
     }
 }
 
@@ -112,6 +96,30 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the process with this id has used so far.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn used_by(id: u32) -> Try<Used> {
+    let folder = format!("/proc/{id}");
+    let stat = std::fs::read_to_string(format!("{folder}/stat"))?;
+    // The name in parentheses may hold anything; user and system time are the 12th and 13th after it.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| -> Try<f64> {
+        Ok(fields
+            .get(index)
+            .ok_or("/proc/PID/stat is short")?
+            .parse()?)
+    };
+    let status = std::fs::read_to_string(format!("{folder}/status"))?;
+    Ok(Used {
+        cpu: (ticks(11)? + ticks(12)?) / TICKS_PER_SECOND,
+        resident: mebibytes(&status, "VmRSS:")?,
+        peak: mebibytes(&status, "VmHWM:")?,
+    })
 }
 
 fn mebibytes(status: &str, name: &str) -> Try<f64> {

@@ -2,11 +2,12 @@
 //! reader never waits, writers wait for each other.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use tokio::sync::Mutex;
 
 use super::rows::{
     CALL_LIMIT_SECONDS, Properties, Row, RowError, RowStore, SCAN_LIMIT_SECONDS, Write, Written,
@@ -68,7 +69,11 @@ impl EmbeddedStore {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, RowError> {
         let (path, slot) = (self.path.clone(), Arc::clone(slot));
-        let blocking = tokio::task::spawn_blocking(move || on_connection(&path, &slot, work));
+        // Its turn is waited for here and not on a thread: threads that only wait are memory, each its own.
+        let blocking = async {
+            let mut slot = slot.lock_owned().await;
+            tokio::task::spawn_blocking(move || on_connection(&path, &mut slot, work)).await
+        };
         match tokio::time::timeout(Duration::from_secs(seconds), blocking).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(self.unavailable(&format!("the work was lost: {error}"))),
@@ -85,10 +90,9 @@ impl EmbeddedStore {
 
 fn on_connection<T>(
     path: &Path,
-    slot: &Slot,
+    slot: &mut Option<(Connection, Option<FileId>)>,
     work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
 ) -> Result<T, RowError> {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     // Someone may have removed the folder to start afresh; an open file would live on unseen.
     if slot
         .as_ref()

@@ -33,6 +33,12 @@ pub fn state_range() -> (&'static str, &'static str) {
     ("alert.", "group0")
 }
 
+/// The range of all groups.
+#[must_use]
+pub fn group_range() -> (&'static str, &'static str) {
+    ("group.", "group0")
+}
+
 /// The range of all alerts.
 #[must_use]
 pub fn alert_range() -> (&'static str, &'static str) {

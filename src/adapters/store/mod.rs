@@ -12,6 +12,7 @@ pub mod embedded;
 pub mod entity;
 pub mod heartbeat;
 mod history;
+mod intake;
 pub mod keys;
 mod pack;
 pub mod rows;
@@ -126,6 +127,7 @@ impl Snapshot {
 #[derive(Debug, Clone)]
 pub struct Store {
     rows: Arc<dyn RowStore>,
+    intake: Arc<intake::Intake>,
 }
 
 impl Store {
@@ -165,7 +167,10 @@ impl Store {
     /// A store over these rows.
     #[must_use]
     pub fn new(rows: Arc<dyn RowStore>) -> Self {
-        Self { rows }
+        Self {
+            rows,
+            intake: Arc::default(),
+        }
     }
 
     /// Where it is, for people.
@@ -179,7 +184,18 @@ impl Store {
     /// # Errors
     /// When the store cannot be reached or refuses us. Rows that cannot be read are no error.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let (from, to) = keys::state_range();
+        self.scan(keys::state_range()).await
+    }
+
+    /// Reads the groups' rows alone.
+    ///
+    /// # Errors
+    /// As [`Store::snapshot`].
+    pub async fn groups(&self) -> Result<Snapshot, StoreError> {
+        self.scan(keys::group_range()).await
+    }
+
+    async fn scan(&self, (from, to): (&str, &str)) -> Result<Snapshot, StoreError> {
         let mut snapshot = Snapshot {
             asked_at: tokio::time::Instant::now(),
             groups: std::collections::BTreeMap::new(),

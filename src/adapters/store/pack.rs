@@ -50,6 +50,10 @@ struct PackedAccount(
     Verdict,
     /// First failed; unhealthy since and its first failed; well since.
     (Option<i64>, Option<(i64, i64)>, Option<i64>),
+    /// Streaming endpoints (shared) with their hosts (shared). Rows of earlier versions have none, and where there
+    /// are none nothing is written, so that those versions read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    Vec<(usize, usize)>,
 );
 
 /// Packs evidence; of each detail at most this many characters are kept.
@@ -150,6 +154,10 @@ fn pack_group(group: &GroupEvidence, detail_limit: usize, texts: &mut Texts) -> 
                         .map(|state| (ago(state.since), ago(state.first_failed_at))),
                     seen.well_since.map(ago),
                 ),
+                seen.hosts
+                    .iter()
+                    .map(|(name, host)| (texts.place(name), texts.place(host)))
+                    .collect(),
             )
         })
         .collect();
@@ -185,7 +193,7 @@ fn unpack_account(
     texts: &[String],
     at: &impl Fn(i64) -> Result<Timestamp, String>,
 ) -> Result<(AccountKey, AccountEvidence), String> {
-    let PackedAccount(key, newest, window, streak, standing, times) = packed;
+    let PackedAccount(key, newest, window, streak, standing, times, hosts) = packed;
     let text = |place: usize| {
         texts
             .get(place)
@@ -218,6 +226,10 @@ fn unpack_account(
             }),
         },
         well_since: times.2.map(at).transpose()?,
+        hosts: hosts
+            .into_iter()
+            .map(|(name, host)| Ok((text(name)?, text(host)?)))
+            .collect::<Result<_, String>>()?,
     };
     Ok((key, evidence))
 }
@@ -246,6 +258,58 @@ mod tests {
         for one in Outcome::ALL {
             assert_eq!(outcome(letter(one)), Ok(one));
         }
+    }
+
+    /// What this version writes for an account with these hosts, its last member apart.
+    fn written(hosts: &[(&str, &str)]) -> serde_json::Value {
+        let at = Timestamp::from_second(1).unwrap();
+        let account = AccountEvidence {
+            newest: Sample {
+                at,
+                outcome: Outcome::Ok,
+                latency_ms: 7,
+                detail: None,
+                host: "h:443".to_owned(),
+            },
+            window: vec![Outcome::Ok],
+            failures: 0,
+            recoveries: 1,
+            standing: Verdict::Healthy,
+            first_failed_at: None,
+            unhealthy: None,
+            well_since: Some(at),
+            hosts: hosts
+                .iter()
+                .map(|(name, host)| ((*name).to_owned(), (*host).to_owned()))
+                .collect(),
+        };
+        let key = AccountKey {
+            site: SiteName::new("west"),
+            service: Service::MediaServices,
+            name: "ms".to_owned(),
+        };
+        let group = GroupEvidence {
+            newest_at: at,
+            asked_twice: false,
+            counted_at: None,
+            unbroken_since: at,
+            accounts: crate::model::name::ByAccount::from_iter([(key, account)]),
+        };
+        let mut texts = Texts::default();
+        let packed = pack_group(&group, 0, &mut texts);
+        let back = serde_json::to_value(&packed).unwrap();
+        assert_eq!(unpack_group(packed, &texts.all), Ok(group));
+        back[4][0].clone()
+    }
+
+    #[test]
+    fn hosts_are_kept_and_an_account_without_any_is_written_as_before() {
+        let with = written(&[("default", "a.example"), ("vod", "b.example")]);
+        assert_eq!(with.as_array().unwrap().len(), 7);
+        let without = written(&[]);
+        assert_eq!(without.as_array().unwrap().len(), 6);
+        let read: PackedAccount = serde_json::from_value(without).unwrap();
+        assert!(read.6.is_empty());
     }
 
     #[test]
