@@ -19,6 +19,7 @@ mod look;
 mod order;
 mod package;
 mod render;
+mod runbook;
 mod settings;
 mod shapes;
 mod signals;

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 
-use super::shapes::{DryRun, Entry, Group, Hold, Move, Times};
-use super::signals;
+use super::shapes::{DryRun, Entry, Group, Hold, Leftover, Move, Step, Times};
+use super::{runbook, signals};
 use crate::decision::UNDERSTUDY;
 pub(super) use crate::model::words::count;
 
@@ -97,9 +97,10 @@ pub(super) fn status(groups: &[Group], filtered: bool) -> String {
         .count();
     let held = groups.iter().filter(|group| group.hold.is_some()).count();
     format!(
-        "{}\n{}, {moving} moving, {held} held\n",
+        "{}\n{}, {moving} moving, {held} held\n{}",
         table(&header, rows),
-        count(groups.len(), "group")
+        count(groups.len(), "group"),
+        runbook::of_groups(groups)
     )
 }
 
@@ -133,11 +134,16 @@ pub(super) fn group(group: &Group) -> String {
     }
     text.push('\n');
     text.push_str(&sites(group));
+    text.push_str(&runbook::of_sites(&group.sites));
     text.push('\n');
     text.push_str(&accounts(group));
     if let Some(moving) = &group.moving {
         text.push('\n');
         text.push_str(&move_block(moving));
+    }
+    for leftover in &group.leftovers {
+        text.push('\n');
+        text.push_str(&leftover_block(leftover));
     }
     if !group.signals.is_empty() {
         text.push('\n');
@@ -263,14 +269,31 @@ fn move_block(moving: &Move) -> String {
         maybe_time(moving.started_at.as_ref())
     );
     if !moving.steps.is_empty() {
-        text.push_str(&steps(moving));
+        text.push_str(&steps(&moving.steps));
     }
     text
 }
 
-fn steps(moving: &Move) -> String {
-    let rows = moving
-        .steps
+/// What is still to be stopped on a site that is not active.
+fn leftover_block(leftover: &Leftover) -> String {
+    let when = if leftover.waits_for_recovery {
+        ", once it is well again"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "to be stopped in {} since {}{when}\n",
+        plain(&leftover.site),
+        time(&leftover.since)
+    );
+    if !leftover.steps.is_empty() {
+        text.push_str(&steps(&leftover.steps));
+    }
+    text
+}
+
+fn steps(steps: &[Step]) -> String {
+    let rows = steps
         .iter()
         .map(|step| {
             vec![

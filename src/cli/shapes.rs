@@ -55,6 +55,8 @@ pub(super) struct Group {
     #[serde(default, rename = "move")]
     pub(super) moving: Option<Move>,
     #[serde(default, deserialize_with = "or_empty")]
+    pub(super) leftovers: Vec<Leftover>,
+    #[serde(default, deserialize_with = "or_empty")]
     pub(super) explanation: Vec<String>,
     /// Of an answer to an order.
     #[serde(default)]
@@ -170,6 +172,17 @@ pub(super) struct Step {
     pub(super) state: String,
     pub(super) attempts: u64,
     pub(super) detail: Option<String>,
+}
+
+/// What an earlier move left to be stopped on a site that is not active.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Leftover {
+    pub(super) site: String,
+    pub(super) since: String,
+    pub(super) waits_for_recovery: bool,
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) steps: Vec<Step>,
 }
 
 /// What a dry run answers.

@@ -33,7 +33,10 @@ fn status_lists_every_page_and_counts() {
         }
     }
     assert!(
-        ran.out.contains("3 groups, 0 moving, 3 held"),
+        ran.out.ends_with(
+            "\n3 groups, 0 moving, 3 held\nObserveMode: see docs/runbook.md#hold-observe-mode\n\
+             unhealthy: see docs/runbook.md#verdict-unhealthy\n"
+        ),
         "{}",
         ran.out
     );
@@ -98,10 +101,35 @@ fn show_tells_sites_accounts_move_signals_hold_and_pause() {
         "10000 ms",
         "timed out after 10 s",
         "never",
+        "\nwesteurope is unhealthy: see docs/runbook.md#verdict-unhealthy\n",
         "under way: failover from northeurope to westeurope (generation 8), cause order",
         "not flipped yet",
         "start streaming endpoint default",
         "AB12-345",
+    ] {
+        assert!(
+            ran.out.contains(part),
+            "{part:?} is missing in\n{}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn show_tells_what_is_still_to_be_stopped() {
+    let mut body = group();
+    body["leftovers"] = json!([
+        {"site": "westeurope", "since": "2026-11-22T02:36:16Z", "waitsForRecovery": true, "steps": []},
+        {"site": "southeurope", "since": "2026-11-22T02:36:17Z", "waitsForRecovery": false,
+         "steps": [{"name": "stop live event studio", "state": "failed", "attempts": 2,
+            "detail": "it answered 503"}]},
+    ]);
+    let api = FakeApi::always(Told::json(200, body));
+    let ran = ask(&api, &["show", "contoso"]);
+    for part in [
+        "\nto be stopped in westeurope since 2026-11-22T02:36:16Z, once it is well again\n",
+        "\nto be stopped in southeurope since 2026-11-22T02:36:17Z\nSTEP ",
+        "\nstop live event studio  failed  2         it answered 503\n",
     ] {
         assert!(
             ran.out.contains(part),

@@ -8,6 +8,7 @@ mod looking;
 mod ordering;
 #[path = "../support/program.rs"]
 mod program;
+mod runbook;
 mod settings;
 mod signals;
 mod wire;

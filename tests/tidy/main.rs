@@ -5,6 +5,7 @@
 mod documents;
 mod floors;
 mod limits;
+mod runbook;
 mod source;
 
 use std::fs;
