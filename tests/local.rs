@@ -29,5 +29,7 @@ mod run;
 mod stage;
 #[path = "local/story.rs"]
 mod story;
+#[path = "local/story_streaming.rs"]
+mod story_streaming;
 #[path = "local/timers.rs"]
 mod timers;

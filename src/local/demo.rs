@@ -18,8 +18,9 @@ use crate::sim::{Simulator, World};
 use super::console::{Console, Tone};
 use super::function_json::Source;
 use super::host::{self, Host, Plan};
+use super::scene::{History, Part, Scene};
 use super::signals::Signals;
-use super::story::{self, History, Scene};
+use super::story;
 use super::voice::Logbook;
 use super::{host_json, own_program, wire, with_schedule};
 
@@ -28,6 +29,9 @@ const GROUP: &str = "contoso";
 
 /// Every two seconds: as often as it probes.
 const SCHEDULE: &str = "*/2 * * * * *";
+
+/// Starting a streaming endpoint or a live event takes longer in Azure; here, as long as it takes to watch.
+const OPERATION: Duration = Duration::from_secs(4);
 
 /// Between two looks at the app.
 const LOOK: Duration = Duration::from_millis(500);
@@ -73,7 +77,7 @@ pub async fn run(port: u16) -> Result<(), String> {
     let console = Console::stdout();
     let listener = host::bind(port).await?;
     let signals = Signals::listen()?;
-    let simulator = Simulator::start(World::two_regions(), 0)
+    let simulator = Simulator::start(world(), 0)
         .await
         .map_err(|error| format!("the simulator cannot be started: {error}"))?;
     let folder = tempfile::Builder::new()
@@ -96,6 +100,14 @@ pub async fn run(port: u16) -> Result<(), String> {
         tell_last_lines(console, &log);
     }
     ended
+}
+
+/// Two regions; the second one's streaming endpoint and live event are stopped, and take a while to start.
+fn world() -> World {
+    World {
+        operation_time: OPERATION,
+        ..World::two_regions_streaming()
+    }
 }
 
 /// Tells the story until Ctrl-C or the handler's end, then ends everything.
@@ -159,6 +171,7 @@ fn options(state: &Path) -> Options {
         .policy("hold", "3s")
         .policy("cooldown", "30s")
         .policy("max_moves_per_day", 1000)
+        .policy("standby", "cold")
 }
 
 fn is_wanted(name: &str) -> bool {
@@ -170,7 +183,7 @@ fn is_wanted(name: &str) -> bool {
 fn open(console: Console, base: &str, simulator: &str, log: &Path) {
     console.say(
         Tone::Strong,
-        "Understudy's demo: a group \"contoso\" with two simulated regions, probed every 2 s.",
+        "Understudy's demo: a group \"contoso\" in two simulated regions, Video Indexer and Media Services in each, probed every 2 s.",
     );
     let reason = "trying it out";
     for (what, how) in [
@@ -195,6 +208,7 @@ fn open(console: Console, base: &str, simulator: &str, log: &Path) {
             "the operator's view",
             format!("understudy show {GROUP} --url {base}"),
         ),
+        ("the simulated Azure", format!("{simulator}/sim")),
         ("the handler's log", log.display().to_string()),
     ] {
         console.say(Tone::Plain, format!("  {what:<20} {how}"));
@@ -218,7 +232,10 @@ async fn narrate(console: Console, base: &str, simulator: &Simulator, log: &Path
             spoken = Instant::now();
         }
         broken = now_broken;
-        let scene = look(&client, base, previous.as_ref()).await;
+        let scene = Scene {
+            outside: outside(simulator),
+            ..look(&client, base, previous.as_ref()).await
+        };
         for line in story::tell(previous.as_ref(), &scene) {
             console.line(&line);
             spoken = Instant::now();
@@ -263,6 +280,30 @@ fn broken_regions(simulator: &Simulator) -> BTreeSet<String> {
         .collect()
 }
 
+/// Every streaming endpoint and live event, account by account, in the simulator's own words.
+fn outside(simulator: &Simulator) -> Vec<Part> {
+    let accounts = simulator.world().media.iter();
+    accounts
+        .flat_map(|account| {
+            let endpoints = account.streaming_endpoints.iter();
+            let events = account.live_events.iter();
+            let endpoints =
+                endpoints.map(|each| ("streamingEndpoints", "streaming endpoint", &each.name));
+            let events = events.map(|each| ("liveEvents", "live event", &each.name));
+            endpoints.chain(events).filter_map(|(family, what, name)| {
+                let state = simulator.media_state(&account.name, &format!("{family}/{name}"))?;
+                Some(Part {
+                    // The rendered configuration names a site after its region.
+                    site: account.region.clone(),
+                    account: account.name.clone(),
+                    name: format!("{what} {name}"),
+                    state: state.as_str(),
+                })
+            })
+        })
+        .collect()
+}
+
 fn outages(before: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<String> {
     let broken = now
         .difference(before)
@@ -290,6 +331,7 @@ async fn look(client: &reqwest::Client, base: &str, previous: Option<&Scene>) ->
         group,
         lookup,
         history: history.map_or_else(earlier, |page| page.entries),
+        outside: Vec::new(),
     }
 }
 

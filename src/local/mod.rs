@@ -16,6 +16,7 @@
 //!
 //! Where this host and the real one differ is told in docs/deploy.md.
 
+pub mod activation;
 pub mod app_settings;
 pub mod child;
 pub mod command;
@@ -33,6 +34,7 @@ pub mod ours;
 pub mod proxy;
 pub mod retry;
 pub mod route;
+pub mod scene;
 pub mod schedule;
 pub mod signals;
 pub mod story;

@@ -1,158 +1,10 @@
 //! What a demo's terminal tells: the difference between two looks at the app's own HTTP API, in words.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
+use super::activation;
 use super::console::{Line, Tone};
-
-/// One look at the app.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Scene {
-    /// When the look was taken.
-    pub at: Timestamp,
-    /// Where the app is: `http://127.0.0.1:7071`.
-    pub base: String,
-    /// `groups/{group}`, if it was answered.
-    pub group: Option<Group>,
-    /// `groups/{group}/active`, if it was answered.
-    pub lookup: Option<Lookup>,
-    /// `groups/{group}/history`, newest first; taken last, so that it is not older than the others.
-    pub history: Vec<Entry>,
-}
-
-/// A group, as far as the story needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Group {
-    /// Its name.
-    pub group: String,
-    /// Counts its moves.
-    pub generation: u64,
-    /// The active site.
-    pub active: String,
-    /// In configured order.
-    pub sites: Vec<Site>,
-    /// Why a move that is asked for is not made now.
-    pub hold: Option<Hold>,
-}
-
-/// A site.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Site {
-    /// Its name.
-    pub site: String,
-    /// `primary` or `secondary`.
-    pub role: String,
-    /// Its verdict.
-    pub verdict: String,
-    /// Its accounts.
-    pub accounts: Vec<Account>,
-}
-
-/// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Account {
-    /// `videoIndexer`, `mediaServices` or `http`.
-    pub service: String,
-    /// Its name.
-    pub name: String,
-    /// Its verdict.
-    pub verdict: String,
-    /// Equal outcomes in a row.
-    pub streak: Option<Streak>,
-    /// The newest probe.
-    pub last_probe: Option<Probe>,
-}
-
-/// Equal outcomes in a row.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Streak {
-    /// The outcome.
-    pub outcome: String,
-    /// How many.
-    pub rounds: u64,
-}
-
-/// A probe.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Probe {
-    /// When it began.
-    pub at: String,
-    /// What came of it.
-    pub outcome: String,
-    /// What it took.
-    pub latency_ms: Option<u64>,
-    /// More about it.
-    pub detail: Option<String>,
-}
-
-/// A hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Hold {
-    /// Its name.
-    pub code: String,
-    /// In words.
-    pub message: String,
-    /// Until when, where that is known.
-    pub until: Option<Timestamp>,
-}
-
-/// A lookup's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Lookup {
-    /// The generation.
-    pub generation: u64,
-    /// The active site.
-    pub site: String,
-}
-
-/// A page of history.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default)]
-pub struct History {
-    /// Newest first.
-    pub entries: Vec<Entry>,
-}
-
-/// An entry of the history.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Entry {
-    /// When.
-    pub at: String,
-    /// The generation then.
-    pub generation: u64,
-    /// The rule that decided.
-    pub rule: String,
-    /// What kind of entry.
-    pub kind: String,
-    /// Of a move: from where.
-    pub from: Option<String>,
-    /// Of a move: to where.
-    pub to: Option<String>,
-    /// Who.
-    pub actor: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// What recovery took.
-    pub times: Option<Times>,
-}
-
-/// What recovery took.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Times {
-    /// The first failed probe.
-    pub first_failed_at: Option<Timestamp>,
-    /// The flip of the record.
-    pub flipped_at: Option<Timestamp>,
-}
+use super::scene::{Account, Entry, Group, Hold, Lookup, Probe, Scene, Site, Times};
 
 /// The order command for people to copy.
 #[must_use]
@@ -186,8 +38,29 @@ pub fn tell(previous: Option<&Scene>, current: &Scene) -> Vec<Line> {
     }
     all_well(group, before, &mut lines);
     hold(previous, current, &mut lines);
-    history(previous, current, &mut lines);
-    lookup(previous, current, &mut lines);
+    lines.extend(activation::preparation(before, group));
+    let (completed, entries): (Vec<&Entry>, Vec<&Entry>) = news(previous, current)
+        .into_iter()
+        .partition(|entry| entry.kind == "moveCompleted");
+    // A planned move starts its target before it flips, a failover after that.
+    let prepared = entries
+        .iter()
+        .find(|entry| matches!(entry.kind.as_str(), "switchover" | "failback"))
+        .and_then(|entry| entry.to.as_deref());
+    let is_target = |site: &str| prepared == Some(site);
+    if prepared.is_some() {
+        activation::tell(previous, current, is_target, &mut lines);
+    }
+    lines.extend(entries.into_iter().map(entry_line));
+    let is_flipped = is_other_site(previous, current);
+    if is_flipped {
+        lookup(previous, current, &mut lines);
+    }
+    activation::tell(previous, current, |site| !is_target(site), &mut lines);
+    if !is_flipped {
+        lookup(previous, current, &mut lines);
+    }
+    lines.extend(completed.into_iter().map(completed_line));
     recovery(before, group, &current.base, &mut lines);
     lines
 }
@@ -211,9 +84,10 @@ pub fn pulse(scene: &Scene) -> Option<Line> {
     Some(Line::new(
         Tone::Faint,
         format!(
-            "still     {}, generation {}",
+            "still     {}, generation {}{}",
             sites.join(", "),
-            group.generation
+            group.generation,
+            activation::unfinished(group)
         ),
     ))
 }
@@ -231,16 +105,19 @@ fn probes(site: &Site, before: Option<&Site>, lines: &mut Vec<Line>) {
         let probe_before = earlier.and_then(|account| account.last_probe.as_ref());
         let is_new = probe_before.is_none_or(|earlier| earlier.at != probe.at);
         let is_other = probe_before.is_none_or(|earlier| earlier.outcome != probe.outcome);
-        // A site that is known to be down fails round after round; that is no news.
-        let matters =
-            probe.outcome != "ok" && earlier.is_none_or(|account| account.verdict != "unhealthy");
-        if is_new && (is_other || matters) {
-            lines.push(probe_line(site, account, probe));
+        // One failed round after the other counts, until the site is known to be down; any other outcome that
+        // goes on is no news.
+        let counts = probe.outcome == "failed"
+            && earlier.is_none_or(|account| account.verdict != "unhealthy");
+        if is_new && (is_other || counts) {
+            let is_said = probe_before.is_some_and(|earlier| earlier.detail == probe.detail);
+            lines.push(probe_line(site, account, probe, is_other || !is_said));
         }
     }
 }
 
-fn probe_line(site: &Site, account: &Account, probe: &Probe) -> Line {
+/// What a probe saw; why is said once, not in every round.
+fn probe_line(site: &Site, account: &Account, probe: &Probe, says_why: bool) -> Line {
     let mut text = format!(
         "probe     {} {} {}: {}",
         site.site, account.service, account.name, probe.outcome
@@ -253,7 +130,10 @@ fn probe_line(site: &Site, account: &Account, probe: &Probe) -> Line {
         text.push_str(&format!(", {} in a row", streak.rounds));
     }
     match (&probe.detail, probe.latency_ms) {
-        (Some(detail), _) if probe.outcome != "ok" => text.push_str(&format!(": {detail}")),
+        (Some(detail), _) if probe.outcome != "ok" && says_why => {
+            text.push_str(&format!(": {detail}"));
+        }
+        (Some(_), _) if probe.outcome != "ok" => {}
         (_, Some(latency)) => text.push_str(&format!(" after {latency} ms")),
         _ => {}
     }
@@ -383,29 +263,44 @@ fn seconds_left(hold: &Hold, now: Timestamp) -> Option<i64> {
         .map(|left| if left <= 0 { 0 } else { (left + 999) / 1000 })
 }
 
-fn history(previous: Option<&Scene>, current: &Scene, lines: &mut Vec<Line>) {
+/// What history says that it did not say before: newest first in the answer, oldest first in a story.
+fn news<'a>(previous: Option<&Scene>, current: &'a Scene) -> Vec<&'a Entry> {
     let known = previous.map_or(&[][..], |scene| &scene.history);
-    // Newest first in the answer, oldest first in a story.
-    for entry in current
-        .history
-        .iter()
-        .rev()
-        .filter(|entry| !known.contains(entry))
-    {
-        lines.push(entry_line(entry));
-    }
+    let entries = current.history.iter().rev();
+    entries.filter(|entry| !known.contains(entry)).collect()
+}
+
+fn completed_line(entry: &Entry) -> Line {
+    let serves = entry
+        .to
+        .as_ref()
+        .map(|to| format!(": {to} serves"))
+        .unwrap_or_default();
+    let took = took(entry, |times| times.completed_at);
+    Line::new(
+        Tone::Good,
+        format!(
+            "move      complete{serves}, generation {}, rule {}{took}",
+            entry.generation, entry.rule
+        ),
+    )
+}
+
+/// What it took from the first failed probe, where one led to it.
+fn took(entry: &Entry, until: impl Fn(&Times) -> Option<Timestamp>) -> String {
+    entry
+        .times
+        .as_ref()
+        .and_then(|times| Some(until(times)?.duration_since(times.first_failed_at?)))
+        .map(|took| format!(", {:.1} s after the first failed probe", took.as_secs_f64()))
+        .unwrap_or_default()
 }
 
 fn entry_line(entry: &Entry) -> Line {
     let actor = entry.actor.as_deref().unwrap_or("understudy");
     let is_move = matches!(entry.kind.as_str(), "failover" | "switchover" | "failback");
     if is_move && let (Some(from), Some(to)) = (&entry.from, &entry.to) {
-        let took = entry
-            .times
-            .as_ref()
-            .and_then(|times| Some(times.flipped_at?.duration_since(times.first_failed_at?)))
-            .map(|took| format!(", {:.1} s after the first failed probe", took.as_secs_f64()))
-            .unwrap_or_default();
+        let took = took(entry, |times| times.flipped_at);
         return Line::new(
             Tone::Strong,
             format!(
@@ -428,12 +323,15 @@ fn entry_line(entry: &Entry) -> Line {
     )
 }
 
+fn is_other_site(previous: Option<&Scene>, current: &Scene) -> bool {
+    let site = |scene: &Scene| scene.lookup.as_ref().map(|lookup| lookup.site.clone());
+    previous.and_then(site) != site(current)
+}
+
 fn lookup(previous: Option<&Scene>, current: &Scene, lines: &mut Vec<Line>) {
     let before = previous.and_then(|scene| scene.lookup.as_ref());
     if let Some(lookup) = &current.lookup
-        && before.is_none_or(|before| {
-            (&before.site, before.generation) != (&lookup.site, lookup.generation)
-        })
+        && before != Some(lookup)
     {
         let now = if before.is_some() {
             "now answers"
@@ -443,10 +341,27 @@ fn lookup(previous: Option<&Scene>, current: &Scene, lines: &mut Vec<Line>) {
         lines.push(Line::new(
             Tone::Strong,
             format!(
-                "lookup    {now} {}, generation {}",
-                lookup.site, lookup.generation
+                "lookup    {now} {}, generation {}, ready: {}{}",
+                lookup.site,
+                lookup.generation,
+                lookup.ready,
+                hosts(lookup)
             ),
         ));
+    }
+}
+
+/// The hosts that a lookup hands out.
+fn hosts(lookup: &Lookup) -> String {
+    let media = lookup.accounts.media_services.iter();
+    let hosts: Vec<&str> = media
+        .flat_map(|media| media.streaming_hosts.values())
+        .map(String::as_str)
+        .collect();
+    if hosts.is_empty() {
+        String::new()
+    } else {
+        format!(", streaming host {}", hosts.join(", "))
     }
 }
 

@@ -56,14 +56,26 @@ async fn a_broken_region_is_left_and_the_terminal_tells_how() {
         })
         .await;
     assert_eq!(moved["generation"], 1);
-    demo.shows("now answers northeurope, generation 1").await;
+    let hosts = &moved["accounts"]["mediaServices"]["streamingHosts"];
+    assert_eq!(
+        hosts["default"],
+        "msneu-northeurope.streaming.media.azure.net"
+    );
+    demo.shows("move      complete: northeurope serves").await;
     let told = [
+        "ms-neu: streaming endpoint default is Stopped",
         "westeurope is broken",
         "failed, 2 in a row",
         "westeurope (primary, active) is unhealthy",
         "s until the move, unless the site answers",
         "failover from westeurope to northeurope, generation 1",
-        "now answers northeurope, generation 1",
+        "now answers northeurope, generation 1, ready: false",
+        "step      start streaming endpoint default in northeurope: running",
+        "ms-neu streaming endpoint default: Stopped -> Starting",
+        "ms-neu streaming endpoint default: Starting -> Running",
+        "step      start streaming endpoint default in northeurope: done",
+        "now answers northeurope, generation 1, ready: true, streaming host msneu-northeurope.streaming.media.azure.net",
+        "move      complete: northeurope serves",
     ];
     let places: Vec<usize> = told.iter().map(|text| demo.place(text)).collect();
     assert!(
@@ -87,6 +99,9 @@ async fn a_broken_region_is_left_and_the_terminal_tells_how() {
         .filter(|entry| entry["kind"] == "failover");
     assert_eq!(failovers.count(), 1, "{history}");
     assert_eq!(demo.get("groups/contoso/active").await["generation"], 1);
+    // The standby is cold: what bills in the region that is well again is stopped.
+    demo.shows("ms-weu streaming endpoint default: Stopping -> Stopped")
+        .await;
 
     demo.signal("INT");
     let status = tokio::time::timeout(PATIENCE, demo.process.wait())

@@ -1,7 +1,8 @@
 //! The story of an outage, look by look.
 
 use jiff::Timestamp;
-use understudy::local::story::{History, Lookup, Scene, pulse, tell};
+use understudy::local::scene::{History, Lookup, Scene};
+use understudy::local::story::{pulse, tell};
 
 fn scene(second: i64, group: &str, lookup: (&str, u64), history: &str) -> Scene {
     Scene {
@@ -11,8 +12,11 @@ fn scene(second: i64, group: &str, lookup: (&str, u64), history: &str) -> Scene 
         lookup: Some(Lookup {
             site: lookup.0.to_owned(),
             generation: lookup.1,
+            ready: true,
+            ..Lookup::default()
         }),
         history: serde_json::from_str::<History>(history).unwrap().entries,
+        outside: Vec::new(),
     }
 }
 
@@ -66,7 +70,7 @@ fn the_first_look_shows_what_is_there() {
             "verdict   westeurope (primary, active) is healthy",
             "verdict   northeurope (secondary, standby) is healthy",
             "          all 2 regions are healthy; westeurope is active",
-            "lookup    answers westeurope, generation 0",
+            "lookup    answers westeurope, generation 0, ready: true",
         ]
     );
 }
@@ -136,14 +140,14 @@ fn an_outage_is_told_from_the_first_failed_probe_to_the_new_answer() {
         story,
         [
             "probe     westeurope http captions: failed: connection refused",
-            "probe     westeurope http captions: failed, 2 in a row: connection refused",
-            "probe     westeurope http captions: failed, 3 in a row: connection refused",
+            "probe     westeurope http captions: failed, 2 in a row",
+            "probe     westeurope http captions: failed, 3 in a row",
             "verdict   westeurope (primary, active) is unhealthy",
             "hold      HoldTime: 3 s until the move, unless the site answers",
             "hold      HoldTime: 2 s until the move, unless the site answers",
             "hold      HoldTime is over: the next round decides",
             "move      failover from westeurope to northeurope, generation 1, rule T07, by understudy, 8.5 s after the first failed probe",
-            "lookup    now answers northeurope, generation 1",
+            "lookup    now answers northeurope, generation 1, ready: true",
         ]
     );
 }
