@@ -16,7 +16,8 @@ fi
 
 # One crate with its tests inside of it: one compilation for each mutant, and one program to link.
 rest=target/mutants
-rm -rf "$rest"/{src,tests,docs}
+# What a run that was broken off left half compiled must not be built upon.
+rm -rf "$rest"/{src,tests,docs,target/debug/incremental}
 mkdir -p "$rest/src/adapters" "$rest/tests/support"
 cp -r src/model src/decision "$rest/src/"
 cp -r src/adapters/alert "$rest/src/adapters/"
@@ -41,7 +42,7 @@ RUST
 {
     printf '%s\n' '[package]' 'name = "understudy"' 'version = "0.1.0"' 'edition = "2024"' 'autotests = false' \
         '[lib]' 'doctest = false' '[dependencies]'
-    grep -E '^(jiff|serde|serde_json|schemars|thiserror) = ' Cargo.toml
+    grep -E '^(jiff|litemap|serde|serde_json|schemars|thiserror) = ' Cargo.toml
     printf '%s\n' '[dev-dependencies]'
     grep -E '^proptest = ' Cargo.toml
     printf '%s\n' '[workspace]' '[profile.dev]' 'debug = false' 'opt-level = 1' '[profile.dev.package."*"]' 'opt-level = 2'

@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "alerts/accounts.rs"]
+mod accounts;
 #[path = "alerts/explained.rs"]
 mod explained;
 #[path = "alerts/kinds.rs"]
@@ -29,7 +31,7 @@ use understudy::decision::alert::{Match, Told, newer, one_per_incident, signals,
 use understudy::model::alert::Alert;
 use understudy::model::policy::AlertPolicy;
 use understudy::model::signal::{Signal, SignalKind, SignalStage};
-use understudy::model::spec::{AccountSpec, GroupSpec, MediaServicesSpec};
+use understudy::model::spec::{AccountSpec, GroupSpec};
 use understudy::model::state::GroupState;
 
 fn at(text: &str) -> Timestamp {
@@ -274,20 +276,6 @@ fn an_incident_speaks_of_the_sites_in_its_region_of_its_service_and_subscription
 }
 
 #[test]
-fn a_resource_speaks_of_its_account_whatever_the_letter_case() {
-    let group = bodies::group();
-    let mut body = bodies::measured("Platform", "Fired");
-    assert_eq!(
-        matches(&parsed(&body), &group, None)[0].site.as_str(),
-        "westeurope"
-    );
-    body["data"]["essentials"]["alertTargetIDs"] = json!([bodies::resource_id().to_uppercase()]);
-    assert_eq!(matches(&parsed(&body), &group, None).len(), 1);
-    body["data"]["essentials"]["alertTargetIDs"] = json!([format!("{}2", bodies::resource_id())]);
-    assert_eq!(matches(&parsed(&body), &group, None), []);
-}
-
-#[test]
 fn a_custom_property_names_the_group_and_its_site() {
     let group = bodies::group();
     let mut body = bodies::measured("Platform", "Fired");
@@ -342,37 +330,6 @@ fn an_alert_for_the_active_site_is_not_read_as_one_for_its_successor() {
             matches(&alert, &group, Some(&before))[0].site.as_str(),
             "northeurope"
         );
-    }
-}
-
-#[test]
-fn an_incident_of_media_services_speaks_of_the_accounts_in_its_subscription() {
-    let mut group = bodies::group();
-    let subscription = bodies::SUBSCRIPTION;
-    let id = format!(
-        "/subscriptions/{subscription}/resourceGroups/media/providers/Microsoft.Media/mediaservices/ams"
-    );
-    for (resource_id, is_ours) in [
-        (id.clone(), true),
-        (id.to_ascii_uppercase(), true),
-        (
-            id.replace(subscription, "0000aaaa-0000-0000-0000-000000000000"),
-            false,
-        ),
-        (
-            format!("https://api.example/{subscription}/projects/one"),
-            false,
-        ),
-    ] {
-        group.sites[0].accounts = vec![AccountSpec::MediaServices(MediaServicesSpec {
-            account_name: "ams".to_owned(),
-            resource_id: resource_id.clone(),
-            activation: Vec::new(),
-        })];
-        group.sites[1].accounts.clear();
-        let alert = parsed(&bodies::incident_of("Media Services", "West Europe"));
-        let found = matches(&alert, &group, None);
-        assert_eq!(found.len(), usize::from(is_ours), "{resource_id}");
     }
 }
 

@@ -58,5 +58,15 @@ mod secret_terminal;
 mod secret_values;
 #[path = "end_to_end/secrets.rs"]
 mod secrets;
+#[path = "end_to_end/step_faults.rs"]
+mod step_faults;
+#[path = "end_to_end/step_kills.rs"]
+mod step_kills;
+#[path = "end_to_end/streaming.rs"]
+mod streaming;
+#[path = "end_to_end/streaming_cold.rs"]
+mod streaming_cold;
+#[path = "end_to_end/streaming_hosts.rs"]
+mod streaming_hosts;
 #[path = "end_to_end/terminal.rs"]
 mod terminal;

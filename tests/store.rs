@@ -2,6 +2,8 @@
 //! and over a network that loses answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "store/alert_storms.rs"]
+mod alert_storms;
 #[path = "store/alerts.rs"]
 mod alerts;
 #[path = "support/azurite.rs"]

@@ -1,5 +1,6 @@
 //! The groups that replayed bodies are held against, each for one way of matching.
 
+use understudy::model::media::{MediaKind, Workload};
 use understudy::model::name::{GroupName, SiteName};
 use understudy::model::policy::Policy;
 use understudy::model::spec::{
@@ -180,6 +181,16 @@ fn resource(id: &str) -> AccountSpec {
     AccountSpec::MediaServices(MediaServicesSpec {
         account_name: id.rsplit('/').next().unwrap_or(id).to_owned(),
         resource_id: id.to_owned(),
-        activation: Vec::new(),
+        kind: MediaKind::Azure,
+        arm_base: "https://management.azure.com".to_owned(),
+        token: None,
+        streaming_endpoints: Vec::new(),
+        live_events: Vec::new(),
+        workloads: vec![Workload::Encoding],
+        streaming_probe: String::new(),
+        canary: None,
+        key_delivery: None,
+        stuck_after: jiff::SignedDuration::from_mins(60),
+        stuck_fails: false,
     })
 }

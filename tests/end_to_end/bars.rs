@@ -87,6 +87,30 @@ async fn a_quiet_tick_writes_once_and_reads_little() {
     assert!(asked.reads <= 50, "{asked:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn lookups_of_hundreds_of_groups_share_their_reads() {
+    let (stage, _timer, proxy) = settled(endpoints(500), INTERVAL).await;
+    let other = stage.handler().await;
+    // What it read at its start serves for two seconds.
+    crate::stage::until("answers are too old", async || {
+        proxy.take_seen();
+        get(&other, "/api/groups/tenant-0000/active").await;
+        (asked(&proxy).reads > 0).then_some(())
+    })
+    .await;
+    let looks = (0..500).map(|index| {
+        let path = format!("/api/groups/tenant-{index:04}/active");
+        let other = &other;
+        async move { get(other, &path).await }
+    });
+    let shown = futures::future::join_all(looks).await;
+    assert!(shown.iter().all(|shown| shown["stale"] == false));
+    let asked = asked(&proxy);
+    assert_eq!(asked.writes, 0, "{asked:?}");
+    // 32 by themselves, then all together, and once more where that took more than two seconds.
+    assert!(asked.reads < 50, "{asked:?}");
+}
+
 /// Of two thousand groups, in seconds: the longest wave, so that also on a slow machine one sweep is one wave.
 const INTERVAL: i64 = 12;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use understudy::adapters::activation::Activator;
 use understudy::adapters::azure::account_token::AccountTokens;
 use understudy::adapters::azure::arm::Arm;
 use understudy::adapters::azure::credential::Source;
@@ -293,6 +294,7 @@ async fn of_everything_that_runs_with_real_tokens_and_of_its_errors() {
         loaded.settings.deployment.clone(),
         store.clone(),
         prober.clone(),
+        Activator::new(http.clone(), identity.clone()),
     );
     let app = App::new(Arc::clone(&controller), false);
     let spec = video_indexer(&loaded);

@@ -51,7 +51,7 @@ async fn a_group_shows_everything_that_is_known_of_it() {
     assert_eq!(account["lastProbe"]["vantage"], "francecentral");
     let media = &site["accounts"][1];
     assert_eq!(media["service"], "mediaServices");
-    assert_eq!(media["lastProbe"], json!(null));
+    assert_eq!(media["lastProbe"]["outcome"], "failed");
 }
 
 #[tokio::test]
@@ -266,6 +266,56 @@ async fn a_group_that_waits_for_others_says_so() {
     assert_eq!(waits["hold"]["code"], "StormLimit", "{waits}");
     let all = doors.again().get("/api/groups").await.json();
     assert_eq!(all["groups"][1]["hold"]["code"], "StormLimit", "{all}");
+    let message = waits["hold"]["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("; see docs/runbook.md#hold-storm-limit"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_only_observes_is_told_of_no_storm_that_is_not() {
+    let mut spec = group_with_steps("contoso");
+    spec.policy.mode = understudy::model::policy::Mode::Observe;
+    spec.policy.hold = jiff::SignedDuration::ZERO;
+    let doors = Doors::of(vec![spec]);
+    doors.seed(&["westeurope"]).await;
+    let group = doors.get("/api/groups/contoso").await.json();
+    assert_eq!(group["hold"]["code"], "ObserveMode", "{group}");
+    assert!(!group.to_string().contains("StormLimit"), "{group}");
+}
+
+#[tokio::test]
+async fn a_refused_order_and_the_group_name_the_section_of_the_runbook() {
+    let doors = Doors::of(vec![group("contoso")]);
+    doors.seed(&["westeurope", "northeurope"]).await;
+    let group = doors.get("/api/groups/contoso").await.json();
+    let order = json!({"reason": "it failed"}).to_string();
+    let refused = doors.post("/api/groups/contoso/failover", order).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let refused = refused.json();
+    let named = |code: &Value, message: &Value| {
+        let spelled = match code.as_str().unwrap() {
+            "AllSitesDown" => "all-sites-down",
+            "GlobalFault" => "global-fault",
+            "TargetUnfit" => "target-unfit",
+            other => panic!("{other}"),
+        };
+        let wanted = format!("; see docs/runbook.md#hold-{spelled}");
+        let message = message.as_str().unwrap();
+        assert!(message.ends_with(&wanted), "{message}");
+    };
+    named(&group["hold"]["code"], &group["hold"]["message"]);
+    named(&refused["error"]["code"], &refused["error"]["message"]);
+    named(&refused["hold"]["code"], &refused["hold"]["message"]);
+    assert_eq!(keys(&group["hold"]), ["code", "message"]);
+    let history = doors.get("/api/groups/contoso/history").await.json();
+    let told = &history["entries"][0]["hold"];
+    named(&told["code"], &told["message"]);
+    let explanation = group["explanation"].to_string();
+    for part in ["#hold-", "see docs/runbook.md#verdict-unhealthy"] {
+        assert!(explanation.contains(part), "{part}: {explanation}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use understudy::adapters::store::rows::{Properties, RowStore, Write};
 use understudy::functions::gate::Gate;
 use understudy::functions::router::router;
 
-use crate::doors::{Answer, Doors, deployment, group, request};
+use crate::doors::{Answer, Doors, deployment, group, group_with_steps, request};
 use crate::handler::{HOST_HEADERS, envelope};
 use crate::rows::Mood;
 
@@ -234,9 +234,23 @@ async fn the_page_shows_every_group_escaped_and_without_a_script() {
         assert!(!page.contains(part), "{part}");
     }
     doors.rows.be(Mood::Down);
-    let answer = doors.get("/api/status").await;
+    // What was read a moment ago is shown for a second: another process has read nothing.
+    let answer = doors.again().get("/api/status").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.text.contains("the store does not answer"));
+}
+
+#[tokio::test]
+async fn the_page_shows_the_steps_of_a_move() {
+    let doors = Doors::of(vec![group_with_steps("contoso")]);
+    doors.seed(&[]).await;
+    assert!(!doors.get("/api/status").await.text.contains("start "));
+    let order = json!({"reason": "it failed"}).to_string();
+    let moved = doors.post("/api/groups/contoso/failover", order).await;
+    assert_eq!(moved.status, StatusCode::ACCEPTED, "{}", moved.text);
+    let page = doors.get("/api/status").await.text;
+    let step = "<li>start streaming endpoint default in northeurope: ";
+    assert!(page.contains(step), "{page}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::azurite::{Azurite, fresh_table};
 use crate::fixtures::{at, connect, properties, put, stores};
 use crate::table_proxy::{Fault, Proxy};
 
-fn alert(thread: &str, stage: SignalStage, seconds: i64) -> Alert {
+pub fn alert(thread: &str, stage: SignalStage, seconds: i64) -> Alert {
     Alert {
         id: thread.to_owned(),
         thread: thread.to_owned(),
@@ -36,7 +36,7 @@ fn alert(thread: &str, stage: SignalStage, seconds: i64) -> Alert {
     }
 }
 
-async fn every_store(check: impl AsyncFn(&str, Store, Arc<dyn RowStore>)) {
+pub async fn every_store(check: impl AsyncFn(&str, Store, Arc<dyn RowStore>)) {
     let folder = tempfile::tempdir().unwrap();
     for (name, rows) in stores(folder.path()) {
         check(name, Store::new(Arc::clone(&rows)), rows).await;

@@ -56,6 +56,13 @@ fn evidence(group: u32, accounts: u32, detail: &str) -> GroupEvidence {
                 first_failed_at: at(since - 60),
             }),
             well_since: (group % 3 == 1).then(|| at(since - 3_600)),
+            hosts: BTreeMap::from([(
+                "default".to_owned(),
+                format!(
+                    "ms{group:05}{number}-{}.streaming.media.azure.net",
+                    key.site
+                ),
+            )]),
         };
         (key, seen)
     };

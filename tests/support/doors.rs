@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use jiff::SignedDuration;
 use serde_json::Value;
 use tower::ServiceExt;
+use understudy::adapters::activation::Activator;
 use understudy::adapters::azure::identity::Identity;
 use understudy::adapters::probe::Prober;
 use understudy::adapters::store::Store;
@@ -21,7 +22,9 @@ use understudy::model::evidence::{AccountEvidence, GroupEvidence};
 use understudy::model::name::{GroupName, Vantage};
 use understudy::model::policy::Policy;
 use understudy::model::sample::{Outcome, Sample};
-use understudy::model::spec::{AccountSpec, GroupSpec, HttpSpec, MediaServicesSpec, SiteSpec};
+use understudy::model::spec::{
+    AccountSpec, GroupSpec, HttpSpec, MediaKind, MediaServicesSpec, SiteSpec, Workload,
+};
 use understudy::model::verdict::Verdict;
 
 use crate::rows::MemoryRows;
@@ -106,9 +109,19 @@ pub fn group_with_steps(name: &str) -> GroupSpec {
     for site in &mut spec.sites {
         site.accounts
             .push(AccountSpec::MediaServices(MediaServicesSpec {
+                kind: MediaKind::Azure,
                 account_name: format!("ms-{}", site.name),
                 resource_id: format!("/subscriptions/s/{}", site.name),
-                activation: vec!["start streaming endpoint default".to_owned()],
+                arm_base: "http://127.0.0.1:9".to_owned(),
+                token: None,
+                streaming_endpoints: vec!["default".to_owned()],
+                live_events: Vec::new(),
+                workloads: vec![Workload::OnDemand],
+                streaming_probe: String::new(),
+                canary: None,
+                key_delivery: None,
+                stuck_after: SignedDuration::from_mins(60),
+                stuck_fails: false,
             }));
     }
     spec
@@ -140,8 +153,9 @@ impl Doors {
         let store = Store::new(rows.clone());
         let client = understudy::adapters::http::client().unwrap();
         let identity = Identity::from_settings(&client, &|_| None);
-        let prober = Prober::new(client, identity);
-        let controller = Controller::new(deployment.clone(), store.clone(), prober);
+        let prober = Prober::new(client.clone(), identity.clone());
+        let activator = Activator::new(client, identity);
+        let controller = Controller::new(deployment.clone(), store.clone(), prober, activator);
         let app = App::new(Arc::clone(&controller), trust_principal);
         Self {
             rows,
@@ -258,6 +272,7 @@ fn account(at: jiff::Timestamp, failed: bool) -> AccountEvidence {
             first_failed_at: at,
         }),
         well_since: (!failed).then(|| at - SignedDuration::from_mins(10)),
+        hosts: std::collections::BTreeMap::new(),
     }
 }
 

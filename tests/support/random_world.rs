@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use understudy::decision::{Decision, Observation, decide, evidence};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryEntry;
-use understudy::model::moves::StepReport;
+use understudy::model::moves::{StepReport, StepResult};
 use understudy::model::name::ByAccount;
 use understudy::model::order::{Order, OrderKind};
 use understudy::model::policy::{AlertPolicy, FailbackPolicy, Mode, Standby};
-use understudy::model::sample::{Outcome, Reading, Round, TokenFact};
+use understudy::model::sample::{Outcome, Reading, Round, Streaming, TokenFact};
 use understudy::model::signal::{Signal, SignalKind, SignalStage};
 use understudy::model::spec::GroupSpec;
 use understudy::model::state::GroupState;
@@ -247,6 +247,7 @@ fn round(spec: &GroupSpec, now: Timestamp, outcomes: &[Outcome], control: Option
                 detail: None,
                 host: format!("{key}:443"),
                 token: TokenFact::NotNeeded,
+                streaming: Streaming::default(),
             };
             readings.insert(key, reading);
         }
@@ -255,6 +256,7 @@ fn round(spec: &GroupSpec, now: Timestamp, outcomes: &[Outcome], control: Option
         started_at: now,
         asked_twice: true,
         control_failed: control,
+        must_run: None,
         readings,
     }
 }
@@ -298,17 +300,16 @@ fn report(state: &GroupState, ok: bool) -> Vec<StepReport> {
         return Vec::new();
     };
     let result = if ok {
-        Ok(())
+        StepResult::Done
     } else {
-        Err("it answered 500".to_owned())
+        StepResult::failed("it answered 500")
     };
     moving
         .steps
         .iter()
         .map(|step| StepReport {
-            move_id: moving.id.clone(),
-            step: step.name.clone(),
-            result: result.clone(),
+            began: true,
+            ..StepReport::new(&moving.id, &step.name, result.clone())
         })
         .collect()
 }

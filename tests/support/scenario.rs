@@ -11,10 +11,10 @@ use understudy::decision::{Decision, Observation, Ruling, decide, evidence};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryEntry;
 use understudy::model::hold::HoldCode;
-use understudy::model::moves::{Cause, MoveKind, StepReport};
+use understudy::model::moves::{Cause, MoveKind, StepReport, StepResult};
 use understudy::model::name::ByAccount;
 use understudy::model::order::{Order, OrderKind};
-use understudy::model::sample::{Outcome, Reading, Round, TokenFact};
+use understudy::model::sample::{Outcome, Reading, Round, Streaming, TokenFact};
 use understudy::model::signal::{Signal, SignalKind, SignalStage};
 use understudy::model::spec::{AccountSpec, GroupSpec};
 use understudy::model::state::{GroupState, LastFlip};
@@ -204,21 +204,23 @@ impl World {
         }
         if let Some(step) = what.strip_prefix("step ") {
             let (step, result) = match step.strip_suffix(" is done") {
-                Some(step) => (step, Ok(())),
-                None => (
-                    step.strip_suffix(" fails")
-                        .ok_or("a step `is done` or `fails`")?,
-                    Err("it answered 500".to_owned()),
-                ),
+                Some(step) => (step, StepResult::Done),
+                None => match step.strip_suffix(" goes on") {
+                    Some(step) => (step, StepResult::GoingOn("it is Starting".to_owned())),
+                    None => (
+                        step.strip_suffix(" fails")
+                            .ok_or("a step `is done`, `goes on` or `fails`")?,
+                        StepResult::failed("it answered 500"),
+                    ),
+                },
             };
-            let moving = self.state.moving.as_ref().ok_or("no move is under way")?;
-            if !moving.steps.iter().any(|known| known.name == step) {
-                return Err(format!("no such step: {:?}", moving.steps));
-            }
+            let (step, began) = match step.strip_suffix(", which was so before,") {
+                Some(step) => (step, false),
+                None => (step, true),
+            };
             let report = StepReport {
-                move_id: moving.id.clone(),
-                step: step.to_owned(),
-                result,
+                began,
+                ..StepReport::new(&self.move_with(step)?, step, result)
             };
             return self.pass(None, &[report]);
         }
@@ -229,6 +231,16 @@ impl World {
             &self.spec.policy,
         ));
         self.pass(None, &[])
+    }
+
+    /// The move that has this step, or has left it to be done.
+    fn move_with(&self, step: &str) -> Said<String> {
+        let moving = self.state.moving.iter().map(|each| (&each.id, &each.steps));
+        let leftovers = self.state.leftovers.iter();
+        let mut all = moving.chain(leftovers.map(|each| (&each.move_id, &each.steps)));
+        all.find(|(_, steps)| steps.iter().any(|known| known.name == step))
+            .map(|(id, _)| id.clone())
+            .ok_or_else(|| format!("no such step: {step}"))
     }
 
     fn alert(&mut self, what: &str) -> Said {
@@ -269,6 +281,7 @@ impl World {
             started_at: self.now,
             asked_twice: true,
             control_failed: None,
+            must_run: self.state.must_run().cloned(),
             readings: ByAccount::new(),
         };
         for item in what.split(", ") {
@@ -281,6 +294,14 @@ impl World {
                 continue;
             }
             let (who, seen) = item.split_once(' ').ok_or("a reading is `SITE OUTCOME`")?;
+            let (seen, hosts) = match seen.split_once(" at host ") {
+                Some((seen, host)) => (seen, Some(host)),
+                None => (seen, None),
+            };
+            let (seen, is_stopped) = match seen.strip_suffix(" while stopped") {
+                Some(seen) => (seen, true),
+                None => (seen, false),
+            };
             let (outcome, token) = read_outcome(seen)?;
             let (site, account) = who
                 .split_once('/')
@@ -305,6 +326,10 @@ impl World {
                     detail: None,
                     host,
                     token: token.clone(),
+                    streaming: match known {
+                        AccountSpec::MediaServices(_) => streaming(is_stopped, hosts),
+                        AccountSpec::VideoIndexer(_) | AccountSpec::Http(_) => Streaming::default(),
+                    },
                 };
                 round.readings.insert(key, reading);
             }
@@ -374,6 +399,17 @@ impl World {
             covered.guards.insert((world::hold_code(code)?, ask));
         }
         Ok(())
+    }
+}
+
+/// What a probe saw of streaming endpoint `default`.
+fn streaming(is_stopped: bool, host: Option<&str>) -> Streaming {
+    let stopped = is_stopped.then(|| "streaming endpoint default is Stopped".to_owned());
+    let host = host.map(|host| ("default".to_owned(), host.to_owned()));
+    Streaming {
+        stopped: stopped.into_iter().collect(),
+        hosts: host.into_iter().collect(),
+        ..Streaming::default()
     }
 }
 

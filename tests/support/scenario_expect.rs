@@ -54,10 +54,12 @@ impl Shown<'_> {
             "told" => self.told(rest),
             "step" => self.step(rest),
             "claims" => self.claims(rest),
+            "leftovers" => same(self.leftovers().as_str(), rest),
             "paused" => self.paused(rest),
             "would" => self.would(rest),
             "explained" => self.explained(rest),
             "times" => self.times(rest),
+            "streams" => self.streams(rest),
             "by" => same(
                 self.history.last().map(|entry| entry.actor.as_str()),
                 Some(rest),
@@ -159,9 +161,10 @@ impl Shown<'_> {
 
     fn step(&self, text: &str) -> Said {
         let (name, wanted) = text.split_once(" is ").ok_or("`step NAME is STATE`")?;
-        let moving = self.state.moving.as_ref().ok_or("no move is under way")?;
-        let step = moving.steps.iter().find(|step| step.name == name);
-        let step = step.ok_or_else(|| format!("no such step in {:?}", moving.steps))?;
+        let moving = self.state.moving.iter().flat_map(|each| &each.steps);
+        let leftovers = self.state.leftovers.iter().flat_map(|each| &each.steps);
+        let step = moving.chain(leftovers).find(|step| step.name == name);
+        let step = step.ok_or_else(|| format!("no such step: {name}"))?;
         same(format!("{:?}", step.state).to_lowercase().as_str(), wanted)
     }
 
@@ -170,9 +173,24 @@ impl Shown<'_> {
             .decision
             .claims
             .iter()
-            .map(|s| s.name.as_str())
+            .map(|claim| claim.step.name.as_str())
             .collect();
         same(names.join(", ").as_str(), text)
+    }
+
+    /// Where a lookup sends viewers of streaming endpoint `default`.
+    fn streams(&self, text: &str) -> Said {
+        let media = self.state.answer.accounts.media_services.as_ref();
+        let media = media.ok_or("the active site has no Media Services account")?;
+        let host = media.streaming_hosts.get("default").map(String::as_str);
+        let wanted = text.strip_prefix("from ").ok_or("`streams from HOST`")?;
+        same(host.unwrap_or("nowhere"), wanted)
+    }
+
+    /// The sites where something is still to be stopped.
+    fn leftovers(&self) -> String {
+        let sites = self.state.leftovers.iter().map(|each| each.site.as_str());
+        sites.collect::<Vec<_>>().join(", ")
     }
 
     fn paused(&self, text: &str) -> Said {
@@ -227,6 +245,7 @@ impl Shown<'_> {
             "hold" => same(self.decision.hold.as_ref().map(|hold| hold.code), None),
             "history" => self.same_kinds(""),
             "claims" => self.claims(""),
+            "leftovers" => same(self.leftovers().as_str(), ""),
             "pause" => same(self.state.pause_at(self.now), None),
             "move begun" => same(self.decision.begun.as_ref(), None),
             "cool-down" => same(self.state.cooldown_until, None),

@@ -5,7 +5,8 @@ use understudy::model::answer::{Answer, AnswerAccounts};
 use understudy::model::hold::HoldCode;
 use understudy::model::policy::{AlertPolicy, FailbackPolicy, Mode, Policy, Standby};
 use understudy::model::spec::{
-    AccountSpec, GroupSpec, HttpSpec, MediaServicesSpec, SiteSpec, VideoIndexerSpec,
+    AccountSpec, GroupSpec, HttpSpec, MediaKind, MediaServicesSpec, SiteSpec, VideoIndexerSpec,
+    Workload,
 };
 
 use super::scenario::Said;
@@ -72,6 +73,24 @@ fn video_indexer(site: &str) -> AccountSpec {
     })
 }
 
+fn media_services(site: &str, endpoint: &str) -> AccountSpec {
+    AccountSpec::MediaServices(MediaServicesSpec {
+        kind: MediaKind::Azure,
+        account_name: format!("ms-{site}"),
+        resource_id: format!("/subscriptions/sub/media/{site}"),
+        arm_base: "https://management.azure.com".to_owned(),
+        token: None,
+        streaming_endpoints: vec![endpoint.to_owned()],
+        live_events: Vec::new(),
+        workloads: vec![Workload::Live, Workload::OnDemand],
+        streaming_probe: "https://{host}/".to_owned(),
+        canary: None,
+        key_delivery: None,
+        stuck_after: SignedDuration::from_mins(60),
+        stuck_fails: false,
+    })
+}
+
 /// Adds to a site: `streaming endpoint NAME`, `endpoint NAME`; or `video indexer` in place of the endpoint.
 pub fn add(spec: &mut GroupSpec, site: &str, what: &str) -> Said {
     let found = spec
@@ -82,13 +101,10 @@ pub fn add(spec: &mut GroupSpec, site: &str, what: &str) -> Said {
     if what == "video indexer" {
         found.accounts = vec![video_indexer(site)];
     } else if what.starts_with("streaming endpoint ") {
-        found
-            .accounts
-            .push(AccountSpec::MediaServices(MediaServicesSpec {
-                account_name: format!("ms-{site}"),
-                resource_id: format!("/subscriptions/sub/media/{site}"),
-                activation: vec![what.to_owned()],
-            }));
+        found.accounts.push(media_services(
+            site,
+            what.trim_start_matches("streaming endpoint "),
+        ));
     } else if let Some(name) = what.strip_prefix("endpoint ") {
         found.accounts.push(http(site, name));
     } else {

@@ -58,6 +58,14 @@ impl Stage {
         Self::with(sim, &text, settings)
     }
 
+    /// The same with a store that these settings name themselves.
+    pub async fn set_without_table(world: World, options: Options) -> Self {
+        let sim = Simulator::start(world, 0).await.expect("a free port");
+        let text = toml(sim.world(), sim.base_url(), &options);
+        let settings = sim.environment().into_iter().collect();
+        Self::with(sim, &text, settings)
+    }
+
     /// A stage with this configuration.
     pub fn with(sim: Simulator, text: &str, settings: BTreeMap<String, String>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");

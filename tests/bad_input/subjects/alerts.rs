@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use understudy::adapters::alert;
 use understudy::adapters::store::Store;
 use understudy::adapters::store::alerts::Kept;
+use understudy::decision::alert::directory::Directory;
 use understudy::decision::alert::{Told, newer, signals};
 use understudy::model::alert::Alert;
 use understudy::model::name::{GroupName, SiteName};
@@ -67,6 +68,8 @@ static BYSTANDER: LazyLock<GroupSpec> = LazyLock::new(|| {
     spec
 });
 static GROUP: LazyLock<GroupSpec> = LazyLock::new(good::group);
+
+static DIRECTORY: LazyLock<Directory> = LazyLock::new(|| Directory::of([&*GROUP, &*BYSTANDER]));
 
 /// A whole body.
 pub fn alert(data: &[u8]) {
@@ -131,6 +134,13 @@ fn check(body: &[u8]) {
 /// It speaks of nothing that it does not name.
 fn check_meaning(alert: &Alert, text: &str) {
     let told = Told::of(alert);
+    let found = DIRECTORY.candidates(&told);
+    for group in [&*GROUP, &*BYSTANDER] {
+        assert!(
+            found.contains(&group.name) || told.matches(group, None).is_empty(),
+            "a group that it speaks of is not found: {text}"
+        );
+    }
     let names_bystander = text.contains("fabrikam") || text.contains("deadbeef");
     assert!(
         names_bystander || told.matches(&BYSTANDER, None).is_empty(),

@@ -156,6 +156,7 @@ fn check_told(text: &str) {
 fn block_on<T>(waited_for: impl Future<Output = T>) -> T {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         Builder::new_multi_thread()
+            .enable_time()
             .worker_threads(1)
             .build()
             .unwrap()

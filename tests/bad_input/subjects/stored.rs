@@ -135,6 +135,7 @@ fn failing(spec: &GroupSpec) -> (GroupState, GroupEvidence) {
             first_failed_at: ago(160),
         }),
         well_since: (!failed).then(|| ago(90_000)),
+        hosts: std::collections::BTreeMap::new(),
     };
     let accounts = spec.sites.iter().enumerate();
     let accounts =
