@@ -1,8 +1,10 @@
-//! Probes and tokens against real HTTP: which answer is which outcome, and how tokens are got and kept.
+//! Probes, tokens and steps against real HTTP: which answer is which outcome, and how tokens are got and kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
+#[path = "probe/activation.rs"]
+mod activation;
 #[path = "probe/endpoints.rs"]
 mod endpoints;
 #[path = "probe/identity.rs"]

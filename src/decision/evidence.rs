@@ -7,6 +7,8 @@
 //! | failed | grow | reset |
 //! | denied, missing, unknown | stay | stay |
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::reading::judge;
@@ -97,11 +99,8 @@ pub fn fold(before: Option<&GroupEvidence>, round: &Round, policy: &Policy) -> G
             .entry(key)
             .or_insert_with(|| never_seen(sample.clone()));
         account.newest = sample.clone();
-        for (name, host) in &reading.streaming.hosts {
-            if account.hosts.get(name) != Some(host) {
-                account.hosts.insert(name.clone(), host.clone());
-            }
-        }
+        take_over(&mut account.hosts, &reading.streaming.hosts);
+        take_over(&mut account.states, &reading.streaming.states);
         stand(account);
         if counted {
             count(account, &sample, policy);
@@ -146,7 +145,17 @@ fn never_seen(sample: Sample) -> AccountEvidence {
         first_failed_at: None,
         unhealthy: None,
         well_since: None,
-        hosts: std::collections::BTreeMap::new(),
+        hosts: BTreeMap::new(),
+        states: BTreeMap::new(),
+    }
+}
+
+/// What was seen now replaces what was; what was not seen now stays.
+fn take_over(known: &mut BTreeMap<String, String>, seen: &BTreeMap<String, String>) {
+    for (name, text) in seen {
+        if known.get(name) != Some(text) {
+            known.insert(name.clone(), text.clone());
+        }
     }
 }
 
@@ -258,6 +267,29 @@ mod tests {
         let once = after(&[round(0, Outcome::Ok), round(30, Outcome::Failed)]);
         let twice = fold(Some(&once), &round(30, Outcome::Failed), &Policy::default());
         assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn the_state_of_a_streaming_endpoint_stays_until_it_is_read_again() {
+        let policy = Policy::default();
+        let mut evidence = None;
+        for (second, read, expected) in [
+            (0, Some("Stopped"), Some("Stopped")),
+            (30, None, Some("Stopped")),
+            (60, Some("Running"), Some("Running")),
+            (90, None, Some("Running")),
+        ] {
+            let mut round = round(second, Outcome::Ok);
+            for (_, reading) in round.readings.iter_mut() {
+                let read = read.map(|state: &str| ("default".to_owned(), state.to_owned()));
+                reading.streaming.states = read.into_iter().collect();
+            }
+            let after = fold(evidence.as_ref(), &round, &policy);
+            let account = after.accounts.values().next().unwrap();
+            let known = account.states.get("default").map(String::as_str);
+            assert_eq!(known, expected, "{second}");
+            evidence = Some(after);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::health::{Fitness, SiteHealth, shared_failed_host};
+use super::steps;
 use crate::model::hold::{Hold, HoldCode};
 use crate::model::moves::MoveKind;
 use crate::model::name::SiteName;
@@ -275,12 +276,14 @@ fn future(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     until.filter(|until| *until > now)
 }
 
-/// A move that is under way holds automatic ones, except where they replace a preparation (nothing has
-/// flipped yet) or a rest that has been failing for longer than `prepare_timeout`.
+/// A move that is under way holds automatic ones, except where a failover replaces a preparation (nothing has
+/// flipped yet) or one that has only stops left (they go on without it), or where the rest has been failing for
+/// longer than `prepare_timeout`.
 fn moving(facts: &Facts<'_>) -> Applies {
     let running = facts.state.moving.as_ref()?;
-    let replaces_preparation = running.flipped_at.is_none() && facts.kind == MoveKind::Failover;
-    if replaces_preparation || super::steps::is_stalled(running, facts.spec, facts.now) {
+    let loses_nothing = running.flipped_at.is_none() || steps::are_prepared(&running.steps);
+    let may_replace = facts.kind == MoveKind::Failover && loses_nothing;
+    if may_replace || steps::is_stalled(running, facts.spec, facts.now) {
         return None;
     }
     Some((

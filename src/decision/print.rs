@@ -28,7 +28,7 @@ pub fn page() -> String {
          From top to bottom; the first that holds is shown. `holds`: the move is not made. `-`: it does not\n\
          matter, or cannot be: a failback is asked for only where the primary is fit. `overridden`: the move is\n\
          made, and history says what force overrode. `Moving` holds neither a failover that replaces a preparation\n\
-         nor a move after one whose steps have failed for `prepare_timeout`.\n\n",
+         or a move that has only stops left, nor a move after one whose steps have failed for `prepare_timeout`.\n\n",
     );
     guards(&mut page);
     page

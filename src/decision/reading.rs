@@ -64,9 +64,10 @@ fn judge_one(
     (outcome, detail)
 }
 
-/// Nothing is known against this account but that an API which all sites share is silent, and it is for another site too,
-/// and speaks for none. What did not run when it was last read is then taken to be as it was: a move there does not wait
-/// for ARM.
+/// An API which all sites share is silent for this account and for another site too, and speaks for none. What did not run
+/// when it was last read is then taken to be as it was: a move there does not wait for ARM. Its streaming hosts and key
+/// delivery say nothing against that. Its live events and jobs are read through that API, so nothing is known of them; if
+/// stuck jobs had made it unhealthy, it stays so, since being degraded recovers nothing.
 fn is_api_silent_for_all(round: &Round, key: &AccountKey, reading: &Reading) -> bool {
     let (true, ApiFact::Silent { base }) = (reading.streaming.as_it_was, &reading.streaming.api)
     else {

@@ -42,17 +42,47 @@ pub fn of_site(site: &SiteSpec, stage: Stage) -> impl Iterator<Item = Step> + '_
         .map(move |(account, resource)| Step::new(stage, account, resource))
 }
 
-/// What undoes the start steps of a preparation: only what it changed, or may be changing now.
+/// What undoes the start steps of a preparation: only what it changed, or may be changing now. What somebody is only
+/// claimed for waits for what becomes of that attempt, see [`hear_of_undone`], or for the end of the claim: it may
+/// have run before.
 #[must_use]
 pub fn undo(steps: &[Step]) -> Vec<Step> {
+    let is_claimed = |step: &Step| step.state == StepState::Running && step.owner.is_some();
     let mut undoing: Vec<Step> = steps
         .iter()
         .filter(|step| step.stage == Stage::Activate)
-        .filter(|step| step.began || step.state == StepState::Running)
-        .map(|step| Step::new(Stage::Retire, step.account.clone(), step.resource.clone()))
+        .filter(|step| step.began || is_claimed(step))
+        .map(|step| Step {
+            retry_at: step.claimed_until.filter(|_| !step.began),
+            ..Step::new(Stage::Retire, step.account.clone(), step.resource.clone())
+        })
         .collect();
     contest(&mut undoing, steps);
     undoing
+}
+
+/// Hears what became of the starts that these steps undo: what such a start changed is stopped now, what it did not
+/// change is left as it was. A stop that has been tried already goes on.
+pub fn hear_of_undone(move_id: &str, undoing: &mut Vec<Step>, reports: &[StepReport]) {
+    for report in reports.iter().filter(|report| report.move_id == move_id) {
+        let is_of = |stop: &Step| {
+            let start = Step::new(Stage::Activate, stop.account.clone(), stop.resource.clone());
+            waits_for_word(stop) && start.name == report.step
+        };
+        if report.began {
+            for stop in undoing.iter_mut().filter(|stop| is_of(stop)) {
+                stop.retry_at = None;
+            }
+        } else {
+            undoing.retain(|stop| !is_of(stop));
+        }
+    }
+}
+
+/// Whether this stop is due only if the start that it undoes turns out to have begun.
+#[must_use]
+pub fn waits_for_word(stop: &Step) -> bool {
+    stop.stage == Stage::Retire && stop.attempts == 0 && stop.retry_at.is_some()
 }
 
 /// Where somebody is claimed for the opposite of a new step, that call may still land after ours: until the

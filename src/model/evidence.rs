@@ -42,6 +42,10 @@ pub struct AccountEvidence {
     /// Host names by streaming endpoint, as last seen; what was seen once is kept while nothing else is.
     #[serde(default)]
     pub hosts: BTreeMap<String, String>,
+    /// The state of each streaming endpoint when it was last read, in the service's words, such as `Stopped`: while the
+    /// API is silent, any process can tell what did not run before.
+    #[serde(default)]
+    pub states: BTreeMap<String, String>,
 }
 
 /// What is known of one group from one vantage.

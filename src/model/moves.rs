@@ -250,7 +250,8 @@ pub struct Claim {
     pub step: Step,
 }
 
-/// What a move of ours leaves to be stopped on a site that is not active, where the policy wants its standby cold.
+/// What a move of ours leaves to be done: to be stopped on a site that is not active, where the policy wants its
+/// standby cold, or to be started on the active one, where the next move was begun before that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Leftover {
@@ -264,8 +265,16 @@ pub struct Leftover {
     pub since: Timestamp,
     /// Whether the site has to be well again first. Its steps are planned then.
     pub waits_for_recovery: bool,
-    /// What is to be stopped.
+    /// What is to be done: all of it stops, or all of it starts.
     pub steps: Vec<Step>,
+}
+
+impl Leftover {
+    /// Whether it is something to be started.
+    #[must_use]
+    pub fn starts(&self) -> bool {
+        self.steps.iter().any(|step| step.stage == Stage::Activate)
+    }
 }
 
 /// One move.

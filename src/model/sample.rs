@@ -117,9 +117,12 @@ pub struct Streaming {
     pub before: Vec<String>,
     /// Host names by streaming endpoint, as far as known.
     pub hosts: BTreeMap<String, String>,
+    /// The states of the streaming endpoints that were read now, in the service's words.
+    pub states: BTreeMap<String, String>,
     /// What became of asking its API.
     pub api: ApiFact,
-    /// Nothing else is wrong with it than that its API is silent, and it did not run when that last spoke.
+    /// Its API is silent, no streaming endpoint ran when that last spoke, and neither their hosts nor key delivery say
+    /// otherwise. Jobs and live events are read through that same API: of them nothing is known meanwhile.
     pub as_it_was: bool,
 }
 

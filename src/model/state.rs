@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::hold::HoldCode;
-use super::moves::{Cause, Leftover, Move, MoveKind, StepState};
+use super::moves::{Cause, Leftover, Move, MoveKind, Stage, StepState};
 use super::name::SiteName;
 
 /// Where a group is in a move: the first key of the transition table.
@@ -93,7 +93,8 @@ pub struct GroupState {
     pub revision: u32,
     /// The move under way.
     pub moving: Option<Move>,
-    /// What earlier moves left to be stopped; at most one for each site, none for the active one.
+    /// What earlier moves left to be done; at most one for each site: on the active one something to be started,
+    /// on the others to be stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Leftover>,
     /// The pause, if any; it may have run out.
@@ -155,12 +156,12 @@ impl GroupState {
     /// False only from a flip until the active site's start steps are done.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        match &self.moving {
-            Some(running) if running.flipped_at.is_some() => running.steps.iter().all(|step| {
-                step.stage != super::moves::Stage::Activate || step.state == StepState::Done
-            }),
-            _ => true,
-        }
+        let flipped = (self.moving.iter()).filter(|running| running.flipped_at.is_some());
+        let left = (self.leftovers.iter()).filter(|each| each.site == *self.active());
+        flipped
+            .flat_map(|running| &running.steps)
+            .chain(left.flat_map(|each| &each.steps))
+            .all(|step| step.stage != Stage::Activate || step.state == StepState::Done)
     }
 
     /// The site on which everything that is configured to stream must run: the active one, unless it is still being

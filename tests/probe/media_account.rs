@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use understudy::adapters::probe::Prober;
+use understudy::decision::reading::judge;
+use understudy::model::evidence::AccountEvidence;
 use understudy::model::policy::Policy;
 use understudy::model::sample::{Outcome, Reading, TokenFact};
 use understudy::model::spec::{AccountSpec, MediaServicesSpec};
 use understudy::sim::{Fault, Job, JobState, Kind, Scope, Service, World};
 
-use crate::media_stage::{Stage, WEST, azure, said};
+use crate::media_stage::{Stage, WEST, azure, kept, key, round, said};
 use crate::patient;
 
 #[tokio::test]
 async fn a_process_that_has_never_read_the_hosts_is_told_them_by_its_vantage() {
     let mut stage = azure().await;
     let spec = stage.spec(0, &["on-demand"]);
-    let hosts = stage.ask(&spec).await.streaming.hosts;
+    let before = stage.ask(&spec).await;
     stage.break_west(Service::Arm, Fault::Error(504));
     stage.restart();
     let reading = stage.ask(&spec).await;
@@ -25,16 +27,78 @@ async fn a_process_that_has_never_read_the_hosts_is_told_them_by_its_vantage() {
     assert!(said(&reading).contains("not known yet"), "{reading:?}");
     stage
         .prober
-        .recall(&AccountSpec::MediaServices(spec.clone()), &hosts);
+        .recall(&AccountSpec::MediaServices(spec.clone()), &kept(&before));
     let reading = stage.ask(&spec).await;
     assert_eq!(reading.outcome, Outcome::Degraded);
     assert!(
         said(&reading).ends_with("its streaming host answers"),
         "{reading:?}"
     );
-    assert_eq!(reading.streaming.hosts, hosts);
+    assert_eq!(reading.streaming.hosts, before.streaming.hosts);
     stage.break_west(Service::Streaming, Fault::Down);
     assert_eq!(stage.ask(&spec).await.outcome, Outcome::Failed);
+}
+
+#[tokio::test]
+async fn a_process_that_has_never_read_what_is_stopped_is_told_it_by_its_vantage() {
+    let mut stage = azure().await;
+    let (west, north) = (stage.spec(0, &["on-demand"]), stage.spec(1, &["on-demand"]));
+    let before = kept(&stage.ask(&north).await);
+    assert_eq!(before.states["default"], "Stopped");
+    stage
+        .sim
+        .set(Service::Arm, Scope::everywhere(), Fault::Down);
+    stage.break_west(Service::Streaming, Fault::Down);
+    let account = AccountSpec::MediaServices(north.clone());
+    let no_states = AccountEvidence {
+        states: std::collections::BTreeMap::new(),
+        ..before.clone()
+    };
+    for (told, as_it_was, expected) in [
+        (&no_states, false, Outcome::Failed),
+        (&before, true, Outcome::Degraded),
+    ] {
+        stage.restart();
+        stage.prober.recall(&account, told);
+        let (active, standby) = (stage.ask(&west).await, stage.ask(&north).await);
+        assert_eq!(standby.streaming.as_it_was, as_it_was, "{standby:?}");
+        assert!(standby.streaming.states.is_empty(), "nothing was read");
+        let judged = judge(
+            &round(&[("west", &active), ("north", &standby)]),
+            &patient(),
+        );
+        assert_eq!(judged[&key("north")].0, expected, "{standby:?}");
+        assert_ne!(judged[&key("west")].0, Outcome::Degraded, "{active:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_several_processes_read_the_latest_counts() {
+    let stage = azure().await;
+    let north = stage.spec(1, &["on-demand"]);
+    let account = AccountSpec::MediaServices(north.clone());
+    let silent = async || {
+        stage
+            .sim
+            .set(Service::Arm, Scope::everywhere(), Fault::Down);
+        let reading = stage.ask(&north).await;
+        stage.sim.mend_all();
+        reading
+    };
+    let stopped = stage.ask(&north).await;
+    // Of an earlier round: what this process read since stays.
+    let mut earlier = kept(&stopped);
+    earlier
+        .states
+        .insert("default".to_owned(), "Running".to_owned());
+    earlier.newest.at -= SignedDuration::from_mins(1);
+    stage.prober.recall(&account, &earlier);
+    assert!(silent().await.streaming.as_it_was);
+    // Another process read it later.
+    earlier.newest.at += SignedDuration::from_mins(2);
+    stage.prober.recall(&account, &earlier);
+    let reading = silent().await;
+    assert!(!reading.streaming.as_it_was, "{reading:?}");
 }
 
 #[tokio::test]
@@ -46,7 +110,7 @@ async fn without_a_token_the_api_only_shows_that_it_is_alive() {
         stage.spec(0, &["live", "on-demand"]),
         stage.spec(0, &[]),
     ];
-    let hosts = stage.ask(&specs[2]).await.streaming.hosts;
+    let before = kept(&stage.ask(&specs[2]).await);
     stage
         .sim
         .set(Service::Identity, Scope::everywhere(), Fault::Error(500));
@@ -58,7 +122,7 @@ async fn without_a_token_the_api_only_shows_that_it_is_alive() {
     for (api, streaming, expected) in cases {
         stage.restart();
         let account = AccountSpec::MediaServices(specs[2].clone());
-        stage.prober.recall(&account, &hosts);
+        stage.prober.recall(&account, &before);
         if let Some(fault) = api {
             stage.break_west(Service::MediaServices, fault);
         }

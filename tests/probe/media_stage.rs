@@ -9,9 +9,11 @@ use understudy::adapters::azure::identity::Identity;
 use understudy::adapters::azure::keeper::Clock;
 use understudy::adapters::azure::pace::MINTS;
 use understudy::adapters::probe::Prober;
-use understudy::model::name::GroupName;
+use understudy::decision::evidence::fold;
+use understudy::model::evidence::AccountEvidence;
+use understudy::model::name::{AccountKey, GroupName, Service as ServiceKind};
 use understudy::model::policy::Policy;
-use understudy::model::sample::Reading;
+use understudy::model::sample::{Reading, Round};
 use understudy::model::spec::{AccountSpec, MediaServicesSpec};
 use understudy::sim::config::{self, Options};
 use understudy::sim::{Fault, Scope, Service, Simulator, World};
@@ -93,6 +95,33 @@ impl Stage {
 
 pub async fn azure() -> Stage {
     Stage::start(World::two_regions_streaming()).await
+}
+
+/// A round in which these accounts of these sites brought this.
+pub fn round(readings: &[(&str, &Reading)]) -> Round {
+    let reading = |(site, reading): &(&str, &Reading)| (key(site), (*reading).clone());
+    Round {
+        started_at: Timestamp::now(),
+        asked_twice: false,
+        control_failed: None,
+        must_run: None,
+        readings: readings.iter().map(reading).collect(),
+    }
+}
+
+/// The account of a site.
+pub fn key(site: &str) -> AccountKey {
+    AccountKey {
+        site: site.into(),
+        service: ServiceKind::MediaServices,
+        name: "ms".to_owned(),
+    }
+}
+
+/// What a vantage keeps of this.
+pub fn kept(reading: &Reading) -> AccountEvidence {
+    let evidence = fold(None, &round(&[("west", reading)]), &patient());
+    evidence.accounts.get(&key("west")).unwrap().clone()
 }
 
 pub fn said(reading: &Reading) -> &str {

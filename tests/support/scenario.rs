@@ -11,7 +11,7 @@ use understudy::decision::{Decision, Observation, Ruling, decide, evidence};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryEntry;
 use understudy::model::hold::HoldCode;
-use understudy::model::moves::{Cause, MoveKind, StepReport, StepResult};
+use understudy::model::moves::{Cause, MoveKind, Step, StepReport, StepResult};
 use understudy::model::name::ByAccount;
 use understudy::model::order::{Order, OrderKind};
 use understudy::model::sample::{Outcome, Reading, Round, Streaming, TokenFact};
@@ -238,7 +238,11 @@ impl World {
         let moving = self.state.moving.iter().map(|each| (&each.id, &each.steps));
         let leftovers = self.state.leftovers.iter();
         let mut all = moving.chain(leftovers.map(|each| (&each.move_id, &each.steps)));
-        all.find(|(_, steps)| steps.iter().any(|known| known.name == step))
+        // A start may end after the order that gave it up: then only what undoes it is known.
+        let is = |known: &Step| {
+            known.name == step || step.strip_prefix("start ") == Some(known.resource.as_str())
+        };
+        all.find(|(_, steps)| steps.iter().any(is))
             .map(|(id, _)| id.clone())
             .ok_or_else(|| format!("no such step: {step}"))
     }

@@ -180,6 +180,8 @@ impl<'a> Attempt<'a> {
     fn refused(&self, reply: &Reply) -> StepResult {
         let said = &reply.said;
         let hint = match reply.status {
+            // What does not exist need not be stopped.
+            404 | 410 if self.target.stage == Stage::Retire => return StepResult::Done,
             401 | 403 => format!(" ({})", self.target.what_to_grant()),
             404 | 410 => format!(
                 " (there is no {} on the account, or no account: mend the configuration)",
@@ -244,7 +246,8 @@ impl<'a> Attempt<'a> {
     async fn answered(&mut self, reply: &Reply, url: &str) -> Result<(), End> {
         match reply.status {
             200..=204 => {
-                self.began |= matches!(reply.status, 201 | 202);
+                // It was read as not there, so whatever the service did, it did for us.
+                self.began = true;
                 self.asked = Asked::Accepted(Instant::now());
                 if reply.status != 202 {
                     return Ok(());

@@ -27,6 +27,8 @@ pub(super) struct Reply {
     pub(super) location: Option<String>,
     /// `Retry-After`.
     pub(super) retry_after: Option<Duration>,
+    /// `: Code: message` of its error, where it has one, without secrets.
+    pub(super) reason: String,
     /// What was said, in one line without secrets.
     pub(super) said: String,
 }
@@ -133,7 +135,7 @@ fn whole(duration: Duration) -> Duration {
 }
 
 impl Reply {
-    fn read(
+    pub(super) fn read(
         status: StatusCode,
         headers: &reqwest::header::HeaderMap,
         body: &[u8],
@@ -145,12 +147,14 @@ impl Reply {
         };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let status = status.as_u16();
+        let reason = reason(&body, token);
         Self {
             status,
             operation: text("azure-asyncoperation"),
             location: text("location"),
             retry_after: text("retry-after").and_then(|text| seconds(&text)),
-            said: format!("it answered {status}{}", reason(&body, token)),
+            said: format!("it answered {status}{reason}"),
+            reason,
             body,
         }
     }
@@ -170,7 +174,7 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 /// `: Code: message` of an error body in ARM's shape or MK.IO's, where it has one. The code `None` is no error.
-pub(super) fn reason(body: &Value, token: &Secret) -> String {
+fn reason(body: &Value, token: &Secret) -> String {
     let text = |name: &str| {
         body.pointer(&format!("/error/{name}"))
             .and_then(Value::as_str)

@@ -7,7 +7,8 @@
 //! | one request and its answer, within a deadline | `exchange` |
 //! | long-running operations, and how long to wait between looks | `operation` |
 //!
-//! An attempt always reads the outside state before it asks for anything, and asks at most once. So whoever goes on
+//! An attempt always reads the outside state before it asks for anything, and asks at most once per state seen off: a
+//! call that may have landed is not repeated, unless something else was seen under way in between. So whoever goes on
 //! after a crash starts nothing twice.
 
 mod attempt;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::exchange::{Reply, reason};
-use crate::model::secret::Secret;
+use super::exchange::Reply;
 
 /// The first look comes after this long, each further one after half as much again.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
@@ -113,7 +112,7 @@ fn named(status: &str, reply: &Reply) -> Progress {
     if is("Succeeded") {
         Progress::Succeeded
     } else if is("Failed") || is("Canceled") {
-        let why = reason(&reply.body, &Secret::new(""));
+        let why = &reply.reason;
         Progress::Failed(format!("the operation {}{why}", status.to_lowercase()))
     } else {
         Progress::Under
@@ -132,22 +131,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::secret::Secret;
 
     fn reply(status: u16, body: Value) -> Reply {
-        Reply {
+        let status = reqwest::StatusCode::from_u16(status).unwrap();
+        let body = body.to_string();
+        Reply::read(
             status,
-            body,
-            operation: None,
-            location: None,
-            retry_after: None,
-            said: format!("it answered {status}"),
-        }
+            &reqwest::header::HeaderMap::new(),
+            body.as_bytes(),
+            &Secret::new("hunter2"),
+        )
     }
 
     #[test]
     fn only_the_status_of_an_operation_counts() {
         let none = json!({"code": "None", "message": null});
-        let broken = json!({"code": "Broken", "message": "no capacity"});
+        let broken = json!({"code": "Broken", "message": "no capacity for hunter2"});
         let cases = [
             (
                 200,
@@ -162,7 +162,9 @@ mod tests {
             (
                 200,
                 json!({"status": "Failed", "error": broken}),
-                Progress::Failed("the operation failed: Broken: no capacity".to_owned()),
+                Progress::Failed(
+                    "the operation failed: Broken: no capacity for [secret]".to_owned(),
+                ),
             ),
             (202, Value::Null, Progress::Under),
             (404, Value::Null, Progress::Unknown),

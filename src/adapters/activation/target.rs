@@ -43,7 +43,8 @@ pub(super) enum Reached {
     Passing,
     /// It has to be asked for.
     Off,
-    /// It is going away, or already has.
+    /// It is going away, or already has, and so cannot be started. To be stopped it need not exist: nothing that is
+    /// gone bills.
     Gone,
 }
 
@@ -133,7 +134,7 @@ impl Target {
         let is = |words: &[&str]| words.iter().any(|word| state.eq_ignore_ascii_case(word));
         match self.stage {
             Stage::Activate if is(&["Running"]) => Reached::There,
-            Stage::Retire if is(&["Stopped"]) => Reached::There,
+            Stage::Retire if is(&["Stopped", "Deleting", "Deleted"]) => Reached::There,
             _ if is(&["Deleting", "Deleted"]) => Reached::Gone,
             _ if is(&["Starting", "Stopping", "Allocating", "Scaling"]) => Reached::Passing,
             // Also a state that is new to us: asking shows what it is worth.
@@ -178,8 +179,8 @@ mod tests {
             ("stopping", Passing, Passing),
             ("Allocating", Passing, Passing),
             ("Scaling", Passing, Passing),
-            ("Deleting", Gone, Gone),
-            ("Deleted", Gone, Gone),
+            ("Deleting", Gone, There),
+            ("Deleted", Gone, There),
             ("SomethingNew", Off, Off),
         ] {
             assert_eq!(target(Stage::Activate).judge(state), to_start, "{state}");

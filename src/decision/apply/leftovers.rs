@@ -1,6 +1,7 @@
-//! What moves leave to be stopped on sites that are not active, where the policy wants its standby cold: after a
-//! failover what bills on the failed site, once that is well again; after a preparation that was given up, what
-//! it had started. Nothing on the active site is ever stopped, nor on one that a move is under way to.
+//! What moves leave to be done. To be stopped on sites that are not active, where the policy wants its standby cold:
+//! after a failover what bills on the failed site, once that is well again; after a preparation that was given up,
+//! what it had started. Nothing on the active site is ever stopped, nor on one that a move is under way to. To be
+//! started on the active site: what the last move had not started when the next one began its preparation.
 
 use super::Deciding;
 use crate::decision::health::Fitness;
@@ -20,26 +21,43 @@ impl Deciding<'_> {
     }
 
     /// At the flip: the site that becomes active keeps everything; the one that is left by a failover is stopped
-    /// once it is well again; what a replaced move had yet to stop elsewhere is still to be stopped.
+    /// once it is well again; what a replaced move had yet to stop elsewhere is still to be stopped, and nothing is
+    /// started any more on the site that is left.
     pub(super) fn leave_behind(&mut self, moving: &Move, replaced: Option<Move>) {
-        if self.spec.policy.standby == Standby::Cold {
-            if let Some(rest) = replaced {
-                let steps: Vec<Step> = rest.steps.clone().into_iter().filter(is_rest).collect();
-                self.add_leftover(&rest, &rest.from.clone(), false, steps);
-            }
-            if moving.kind == MoveKind::Failover {
-                self.add_leftover(moving, &moving.from.clone(), true, Vec::new());
-            }
+        self.next.leftovers.retain(|each| !each.starts());
+        if let Some(rest) = replaced {
+            self.keep(&rest, Stage::Retire);
+        }
+        if self.spec.policy.standby == Standby::Cold && moving.kind == MoveKind::Failover {
+            self.add_leftover(moving, &moving.from, true, Vec::new());
         }
         let active = self.next.active().clone();
         self.next.leftovers.retain(|each| each.site != active);
+    }
+
+    /// A preparation begins before the last move is complete: the rest of that goes on beside it.
+    pub(super) fn keep_rest(&mut self, rest: &Move) {
+        for stage in Stage::ALL {
+            self.keep(rest, stage);
+        }
+    }
+
+    fn keep(&mut self, rest: &Move, stage: Stage) {
+        let site = match stage {
+            Stage::Activate => &rest.to,
+            Stage::Retire if self.spec.policy.standby == Standby::Cold => &rest.from,
+            Stage::Retire => return,
+        };
+        let is_open = |step: &&Step| step.stage == stage && step.state != StepState::Done;
+        let steps = rest.steps.iter().filter(is_open).cloned().collect();
+        self.add_leftover(rest, site, false, steps);
     }
 
     /// A preparation is given up: what it started is stopped again.
     pub(super) fn undo_preparation(&mut self, moving: &Move) {
         if self.spec.policy.standby == Standby::Cold {
             let undoing = steps::undo(&moving.steps);
-            self.add_leftover(moving, &moving.to.clone(), false, undoing);
+            self.add_leftover(moving, &moving.to, false, undoing);
         }
     }
 
@@ -55,16 +73,22 @@ impl Deciding<'_> {
             waits_for_recovery: waits,
             steps,
         };
-        // Of what was to be stopped there before, nothing is lost.
+        // Of what was to be done there before, nothing is lost.
         let mut all = self.next.leftovers.iter();
         if let Some(at) = all.position(|each| each.site == *site) {
             let before = self.next.leftovers.remove(at);
             leftover.waits_for_recovery |= before.waits_for_recovery && before.steps.is_empty();
-            for step in before.steps {
-                if step.state != StepState::Done
-                    && !leftover.steps.iter().any(|each| each.name == step.name)
+            let open = (before.steps.into_iter()).filter(|step| step.state != StepState::Done);
+            for step in open {
+                match leftover
+                    .steps
+                    .iter_mut()
+                    .find(|each| each.name == step.name)
                 {
-                    leftover.steps.push(step);
+                    None => leftover.steps.push(step),
+                    // It was to be stopped whatever becomes of the start.
+                    Some(each) if !steps::waits_for_word(&step) => each.retry_at = None,
+                    Some(_) => {}
                 }
             }
         }
@@ -79,7 +103,11 @@ impl Deciding<'_> {
         let mut leftovers = std::mem::take(&mut self.next.leftovers);
         let is_cold = self.spec.policy.standby == Standby::Cold;
         leftovers.retain(|each| {
-            is_cold && each.site != *self.next.active() && self.spec.site(&each.site).is_some()
+            if each.site == *self.next.active() {
+                each.starts()
+            } else {
+                is_cold && self.spec.site(&each.site).is_some()
+            }
         });
         let mut claims = Vec::new();
         for leftover in &mut leftovers {
@@ -142,9 +170,4 @@ impl Deciding<'_> {
                 seen.is_some_and(|seen| seen.recoveries >= wanted)
             })
     }
-}
-
-/// What a replaced move had yet to stop.
-fn is_rest(step: &Step) -> bool {
-    step.stage == Stage::Retire && step.state != StepState::Done
 }

@@ -37,7 +37,9 @@ impl Deciding<'_> {
         self.guard_forced(&moving);
         if steps::needs_preparation(kind, &moving.steps) {
             self.begun = Some(moving.clone());
-            self.next.moving = Some(moving);
+            if let Some(rest) = self.next.moving.replace(moving) {
+                self.keep_rest(&rest);
+            }
             self.ruling = Ruling::Running;
         } else {
             self.flip(moving, guarded.overridden);
@@ -123,6 +125,8 @@ impl Deciding<'_> {
         let Some(target) = self.spec.site(&moving.to) else {
             return;
         };
+        // While it was prepared, something may have been started on the site that is left.
+        steps::contest(&mut moving.steps, self.steps_under_way());
         moving.flipped_at = Some(self.now);
         moving.times.flipped_at = Some(self.now);
         let complete = steps::are_done(&moving.steps);

@@ -33,6 +33,7 @@ impl Deciding<'_> {
             steps::note_prepared(running, now);
         }
         for rest in &mut self.next.leftovers {
+            steps::hear_of_undone(&rest.move_id, &mut rest.steps, reports);
             fold(&rest.move_id, &mut rest.steps, rest.cause, &rest.site);
         }
         for (cause, site, why) in failed {

@@ -222,5 +222,6 @@ fn seen_at(host: String) -> AccountEvidence {
         unhealthy: None,
         well_since: None,
         hosts: BTreeMap::new(),
+        states: BTreeMap::new(),
     }
 }
