@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::memory::Question;
 use super::tick::{Scope, TICK_LIMIT};
 use super::{Controller, now};
 use crate::adapters::store::alerts::{AlertRow, Kept};
@@ -141,16 +142,17 @@ impl Controller {
         groups: Vec<GroupName>,
         until: Instant,
     ) -> BTreeMap<GroupName, Arc<GroupState>> {
+        let question = Question::now(None);
         let reading = async {
-            if self.are_fresh(&groups) {
+            if self.are_known(&groups, &question) {
                 return BTreeMap::new();
             }
             if groups.len() <= FEW {
-                let single = |group: &GroupName| Arc::clone(self).refresh(group.clone(), None);
+                let single = |group: &GroupName| Arc::clone(self).refresh(group.clone(), question);
                 join_all(groups.iter().map(single)).await;
                 return BTreeMap::new();
             }
-            let Ok(Some(snapshot)) = self.read_all(&groups).await else {
+            let Ok(Some(snapshot)) = self.read_all(&groups, &question).await else {
                 return BTreeMap::new();
             };
             self.starting_states(&groups, &snapshot).await

@@ -3,20 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::tick::DECIDED_AT_ONCE;
 use super::{Controller, now};
 use crate::adapters::store::heartbeat::{Heartbeat, HeartbeatRow};
-use crate::adapters::store::{Commit, StoreError};
+use crate::adapters::store::{Commit, StoreError, pause_before_retry};
 use crate::decision::evidence;
 use crate::model::name::GroupName;
 use crate::model::sample::Round;
 
 /// Losing this often in a row means that something else is wrong.
-const TRIES: u32 = 12;
+pub(super) const TRIES: u32 = 12;
 
 /// Evidence of groups that this process does not know is kept this long: another version of the
 /// configuration at work beside this one, during a rollout or for good, may count on it.
@@ -38,10 +37,13 @@ pub struct Folded {
     pub row: Arc<HeartbeatRow>,
     /// Whether any of the rounds counted.
     pub counted: bool,
+    /// Whether the rounds are in it, or later ones of the same groups; `false` where every race was lost.
+    pub is_current: bool,
 }
 
 impl Controller {
-    /// Folds rounds into the heartbeat and writes it, conditional on what was read.
+    /// Folds rounds into the heartbeat and writes it, conditional on what was read. Where others write it all the
+    /// time the rounds are lost: what others wrote is given, and said not to be current.
     ///
     /// # Errors
     /// When the store cannot be reached.
@@ -58,7 +60,11 @@ impl Controller {
                 Commit::Done(row) => {
                     self.memory.keep_heartbeat(&row);
                     self.shelf.clear();
-                    return Ok(Folded { row, counted });
+                    return Ok(Folded {
+                        row,
+                        counted,
+                        is_current: true,
+                    });
                 }
                 Commit::Lost => {
                     pause_before_retry(attempt).await;
@@ -68,18 +74,20 @@ impl Controller {
                         return Ok(Folded {
                             row: Arc::clone(row),
                             counted: false,
+                            is_current: true,
                         });
                     }
                 }
             }
         }
-        // A lost race is no fault: whoever won has just seen the same groups.
+        // A lost race is no fault: the row is good, though these rounds are lost.
         before
             .map(|row| {
                 self.memory.keep_heartbeat(&row);
                 Folded {
                     row,
                     counted: false,
+                    is_current: false,
                 }
             })
             .ok_or_else(|| {
@@ -148,10 +156,4 @@ fn is_late(row: &HeartbeatRow, rounds: &BTreeMap<GroupName, Round>) -> bool {
                 .get(group)
                 .is_some_and(|seen| seen.newest_at >= round.started_at)
         })
-}
-
-/// Spreads processes that collide: up to 20 ms more with each try.
-async fn pause_before_retry(attempt: u32) {
-    let limit = 20_u64.saturating_mul(u64::from(attempt) + 1);
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..limit))).await;
 }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::Controller;
-use super::lookup::{FRESH_FOR, Known};
+use super::memory::{Known, Question};
 use crate::adapters::store::{Snapshot, StoreError};
 use crate::model::name::GroupName;
 
@@ -20,6 +20,12 @@ const PAGE: usize = 1_000;
 const TOGETHER_FOR: Duration = Duration::from_secs(10);
 /// Meanwhile answers of this age are renewed behind those that are still given: nobody waits for the scan.
 const RENEWED_AFTER: Duration = Duration::from_secs(1);
+/// A scan that takes longer is of no use: what it brings is soon too old.
+const SLOW: Duration = Duration::from_secs(1);
+/// After a scan that was slow or failed, groups are read one by one for so long, whoever comes.
+const APART_FOR: Duration = Duration::from_secs(30);
+/// A lookup waits for a scan no longer: there must be time to read its group by itself.
+const WAITS_FOR: Duration = Duration::from_secs(2);
 
 /// Whether groups are read together, and whose turn it is to read them.
 #[derive(Debug, Default)]
@@ -33,13 +39,24 @@ struct Pace {
     second: Option<Instant>,
     reads: usize,
     together_until: Option<Instant>,
+    apart_until: Option<Instant>,
 }
 
-/// What became of the last scan.
+impl Pace {
+    fn is_crowd(&self, now: Instant) -> bool {
+        let is_before = |until: Option<Instant>| until.is_some_and(|until| now < until);
+        is_before(self.together_until) && !is_before(self.apart_until)
+    }
+}
+
+/// The last scan that brought something.
 #[derive(Debug, Default)]
-struct LastScan {
-    asked_at: Option<Instant>,
-    failed: Option<(Instant, StoreError)>,
+struct LastScan(Option<Scanned>);
+
+#[derive(Debug, Clone, Copy)]
+struct Scanned {
+    asked_at: Instant,
+    learned_at: Instant,
 }
 
 impl Crowd {
@@ -48,7 +65,7 @@ impl Crowd {
     fn comes(&self, groups: usize) -> bool {
         let now = Instant::now();
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if pace.together_until.is_some_and(|until| now < until) {
+        if pace.is_crowd(now) {
             return true;
         }
         if pace
@@ -63,41 +80,57 @@ impl Crowd {
         if is_crowd {
             pace.together_until = Some(now + TOGETHER_FOR);
         }
-        is_crowd
+        pace.is_crowd(now)
+    }
+
+    /// Scans are too slow, or fail.
+    fn parts(&self) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.apart_until = Some(Instant::now() + APART_FOR);
     }
 
     fn is_there(&self) -> bool {
         let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.together_until
-            .is_some_and(|until| Instant::now() < until)
+        pace.is_crowd(Instant::now())
     }
 }
 
 impl Controller {
     /// Reads a group together with all others, if many are being read; what is then known of it. Nothing where few
-    /// are, and of a group without a row: it is read by itself.
+    /// are, where scans are slow or fail, and of a group without a row: it is read by itself.
     pub(super) async fn read_in_crowd(
         &self,
         group: &GroupName,
-        suffices: impl Fn(&Known) -> bool,
-    ) -> Result<Option<Known>, StoreError> {
+        question: &Question,
+    ) -> Option<Known> {
         if !self.crowd.comes(self.deployment.groups.len()) {
-            return Ok(None);
+            return None;
         }
-        let asked_at = Instant::now();
+        let reading = self.scan_for(group, question);
+        let Ok(known) = tokio::time::timeout(WAITS_FOR, reading).await else {
+            self.crowd.parts();
+            return None;
+        };
+        known
+    }
+
+    async fn scan_for(&self, group: &GroupName, question: &Question) -> Option<Known> {
         let mut last = self.crowd.scan.lock().await;
-        let known = || self.memory.get(group);
         // The scan that it waited for may have brought it.
-        if let Some(known) = known().filter(|known| suffices(known)) {
-            return Ok(Some(known));
+        let known = self.memory.answer_to(question, group);
+        if known.is_some() || !self.crowd.is_there() {
+            return known;
         }
-        if let Some((_, error)) = last.failed.as_ref().filter(|(at, _)| *at >= asked_at) {
-            return Err(error.clone());
+        let known = self.memory.get(group);
+        let is_left_out = |scan: &Scanned| {
+            known.is_none_or(|known| known.asked_at < scan.asked_at)
+                && question.takes_read(scan.asked_at, scan.learned_at)
+        };
+        if last.0.as_ref().is_some_and(is_left_out) {
+            return None;
         }
-        if last.asked_at.is_none_or(|scanned| scanned < asked_at) {
-            self.scan(&mut last).await?;
-        }
-        Ok(known().filter(|known| known.asked_at >= asked_at))
+        self.scan(&mut last).await.ok()?;
+        self.memory.answer_to(question, group)
     }
 
     /// Reads all groups, unless all of these were read just now; nothing where they were. Of several that ask at
@@ -105,18 +138,19 @@ impl Controller {
     pub(super) async fn read_all(
         &self,
         groups: &[GroupName],
+        question: &Question,
     ) -> Result<Option<Snapshot>, StoreError> {
         let mut last = self.crowd.scan.lock().await;
-        if self.are_fresh(groups) {
+        if self.are_known(groups, question) {
             return Ok(None);
         }
         self.scan(&mut last).await.map(Some)
     }
 
     /// Whether the records of all of these are known, and young.
-    pub(super) fn are_fresh(&self, groups: &[GroupName]) -> bool {
+    pub(super) fn are_known(&self, groups: &[GroupName], question: &Question) -> bool {
         let mut all = groups.iter();
-        all.all(|group| self.memory.state(group, FRESH_FOR).is_some())
+        all.all(|group| self.memory.answer_to(question, group).is_some())
     }
 
     /// While groups are read together, renews what will soon be too old.
@@ -127,9 +161,14 @@ impl Controller {
         let Ok(mut last) = Arc::clone(&self.crowd.scan).try_lock_owned() else {
             return;
         };
+        // A group that no scan brings is none the younger for another.
+        let is_young = |scan: &Scanned| scan.asked_at.elapsed() < RENEWED_AFTER;
+        if last.0.as_ref().is_some_and(is_young) {
+            return;
+        }
         let controller = Arc::clone(self);
         tokio::spawn(async move {
-            // A failure is told by the next lookup that has to wait.
+            // After a failure each lookup reads by itself, and tells.
             let _ = controller.scan(&mut last).await;
             drop::<OwnedMutexGuard<LastScan>>(last);
         });
@@ -138,16 +177,16 @@ impl Controller {
     async fn scan(&self, last: &mut LastScan) -> Result<Snapshot, StoreError> {
         let asked_at = Instant::now();
         let read = self.store.groups().await;
-        match &read {
-            Ok(snapshot) => {
-                self.memory.keep_groups(snapshot);
-                last.asked_at = Some(asked_at);
-                last.failed = None;
-            }
-            Err(error) => {
-                self.memory.note_read(Some(error));
-                last.failed = Some((Instant::now(), error.clone()));
-            }
+        if let Ok(snapshot) = &read {
+            self.memory.keep_groups(snapshot);
+            last.0 = Some(Scanned {
+                asked_at,
+                learned_at: Instant::now(),
+            });
+        }
+        // That a scan fails does not say that a single read would: it is that one which tells of the store.
+        if read.is_err() || asked_at.elapsed() > SLOW {
+            self.crowd.parts();
         }
         read
     }

@@ -14,6 +14,7 @@
 //! | folding rounds into the heartbeat | `beat` |
 //! | turns at writing a group | `turns` |
 //! | which account now | `lookup` |
+//! | what is remembered of the store | `memory` |
 //! | reads of many groups at once | `crowd` |
 //! | what answers show of a group | `view` |
 //! | lists of groups | `overview` |
@@ -24,6 +25,7 @@ pub mod beat;
 mod crowd;
 pub mod cycle;
 pub mod lookup;
+mod memory;
 pub mod observe;
 pub mod order;
 pub mod overview;
@@ -82,7 +84,7 @@ pub struct Controller {
     turn: Mutex<()>,
     commits: turns::Turns,
     alerted: alert::Doorbell,
-    memory: lookup::Memory,
+    memory: memory::Memory,
     crowd: crowd::Crowd,
     shelf: overview::Shelf,
 }
@@ -108,7 +110,7 @@ impl Controller {
             turn: Mutex::new(()),
             commits: turns::Turns::default(),
             alerted: alert::Doorbell::default(),
-            memory: lookup::Memory::default(),
+            memory: memory::Memory::default(),
             crowd: crowd::Crowd::default(),
             shelf: overview::Shelf::default(),
         })

@@ -63,7 +63,7 @@ impl Controller {
         for (key, _, account) in &accounts {
             let seen = (standing.evidence.as_ref()).and_then(|all| all.accounts.get(key));
             if let Some(seen) = seen {
-                self.prober.recall(account, &seen.hosts);
+                self.prober.recall(account, seen);
             }
         }
         let started_at = now();
@@ -100,7 +100,8 @@ impl Controller {
         round
     }
 
-    /// One round of one group that is no sweep's, folded into the heartbeat; `None` where it took too long.
+    /// One round of one group that is no sweep's, folded into the heartbeat; `None` where it took too long, or
+    /// others wrote the heartbeat all the time.
     ///
     /// # Errors
     /// When the store cannot be reached.
@@ -117,7 +118,7 @@ impl Controller {
         };
         let rounds = BTreeMap::from([(spec.name.clone(), round)]);
         let folded = self.fold(heartbeat, &rounds, &Sweep::default()).await?;
-        Ok(Some(folded.row))
+        Ok(folded.is_current.then_some(folded.row))
     }
 
     async fn ask(

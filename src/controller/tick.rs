@@ -231,6 +231,13 @@ impl Controller {
         if !wave.is_empty() || nothing_known || !sweep.not_covered.is_empty() {
             let folded = self.fold(sweeping.heartbeat.take(), &wave, sweep).await?;
             sweeping.report.counted |= folded.counted;
+            if !folded.is_current {
+                let (tries, lost) = (super::beat::TRIES, wave.len());
+                let line = format!(
+                    "others wrote the heartbeat {tries} times in a row: the rounds of {lost} groups are lost, and are made again"
+                );
+                note(&mut sweeping.report, line);
+            }
             sweeping.heartbeat = Some(folded.row);
         }
         sweeping.report.probed += wave.len();

@@ -4,9 +4,11 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use understudy::adapters::store::keys;
 use understudy::adapters::store::rows::{Properties, RowStore, Write};
 use understudy::functions::gate::Gate;
 use understudy::functions::router::router;
+use understudy::model::name::Vantage;
 
 use crate::doors::{Answer, Doors, deployment, group, group_with_steps, request};
 use crate::handler::{HOST_HEADERS, envelope};
@@ -355,4 +357,23 @@ async fn evidence_of_groups_that_another_configuration_knows_survives_a_sweep() 
         let probe = &group["sites"][0]["accounts"][0]["lastProbe"];
         assert_eq!(probe["outcome"], "failed", "{name}: {group}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_whose_heartbeat_others_write_all_the_time_says_that_its_rounds_are_lost() {
+    let doors = Doors::of(vec![group("contoso")]);
+    let theirs = Write::Insert {
+        key: keys::heartbeat(&Vantage::from("francecentral")),
+        properties: Properties::new(),
+    };
+    doors.rows.transact(vec![theirs]).await.unwrap();
+    doors.rows.be(Mood::RacesForHeartbeats);
+    let body = || Body::from(envelope(&json!(null), false).to_string());
+    let is_lost = |answer: &Answer| {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.text.contains("the rounds of 1 groups are lost")
+    };
+    assert!(is_lost(&fire(&doors, &[], body()).await));
+    doors.rows.be(Mood::Well);
+    assert!(!is_lost(&fire(&doors, &[], body()).await));
 }

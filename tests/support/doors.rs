@@ -273,6 +273,7 @@ fn account(at: jiff::Timestamp, failed: bool) -> AccountEvidence {
         }),
         well_since: (!failed).then(|| at - SignedDuration::from_mins(10)),
         hosts: std::collections::BTreeMap::new(),
+        states: std::collections::BTreeMap::new(),
     }
 }
 

@@ -10,6 +10,12 @@ use understudy::adapters::store::rows::{
     CALL_LIMIT_SECONDS, Row, RowError, RowStore, Write, Written,
 };
 
+/// How long a slow read of many rows takes.
+pub const SLOW_SCAN: Duration = Duration::from_millis(1_800);
+
+/// How long a read takes where it is slow.
+pub const SLOW_READ: Duration = Duration::from_millis(500);
+
 /// How the store behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -22,6 +28,12 @@ pub enum Mood {
     Hanging,
     /// The same for what reads many rows; single ones are read and written.
     HangingScans,
+    /// Reads of many rows answer, each only after [`SLOW_SCAN`].
+    SlowScans,
+    /// It writes, but what it says of that is lost, after as long as a call may take. Reads take [`SLOW_READ`].
+    LosesAnswers,
+    /// It answers, but whoever writes a heartbeat finds that others have just written it.
+    RacesForHeartbeats,
     /// A bug in it panics.
     Broken,
 }
@@ -31,6 +43,7 @@ pub enum Mood {
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Row>>,
     written: AtomicU64,
+    scanned: AtomicU64,
     mood: AtomicU8,
 }
 
@@ -39,6 +52,7 @@ impl Default for MemoryRows {
         Self {
             rows: Mutex::new(BTreeMap::new()),
             written: AtomicU64::new(0),
+            scanned: AtomicU64::new(0),
             mood: AtomicU8::new(Mood::Well as u8),
         }
     }
@@ -55,45 +69,44 @@ impl MemoryRows {
         self.written.load(Ordering::SeqCst)
     }
 
-    async fn answer(&self, is_scan: bool) -> Result<(), RowError> {
+    /// How often many rows were read.
+    pub fn scans(&self) -> u64 {
+        self.scanned.load(Ordering::SeqCst)
+    }
+
+    fn is(&self, moods: &[Mood]) -> bool {
         let mood = self.mood.load(Ordering::SeqCst);
-        let hangs = mood == Mood::Hanging as u8 || is_scan && mood == Mood::HangingScans as u8;
-        if mood == Mood::Well as u8 || mood == Mood::HangingScans as u8 && !is_scan {
+        moods.iter().any(|one| *one as u8 == mood)
+    }
+
+    async fn answer(&self, is_scan: bool) -> Result<(), RowError> {
+        if is_scan && self.is(&[Mood::SlowScans]) {
+            tokio::time::sleep(SLOW_SCAN).await;
+        }
+        let fails = self.is(&[Mood::Down, Mood::Hanging, Mood::Broken])
+            || is_scan && self.is(&[Mood::HangingScans]);
+        if !fails {
             return Ok(());
         }
-        if hangs {
+        if self.is(&[Mood::Hanging, Mood::HangingScans]) {
             tokio::time::sleep(Duration::from_secs(CALL_LIMIT_SECONDS)).await;
         }
-        assert_ne!(mood, Mood::Broken as u8, "this store is meant to panic");
-        Err(RowError::Unavailable {
-            detail: "no answer".to_owned(),
-        })
+        assert!(!self.is(&[Mood::Broken]), "this store is meant to panic");
+        Err(no_answer())
     }
 
     fn rows(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-#[async_trait]
-impl RowStore for MemoryRows {
-    async fn get(&self, key: &str) -> Result<Option<Row>, RowError> {
-        self.answer(false).await?;
-        Ok(self.rows().get(key).cloned())
-    }
-
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
-        self.answer(true).await?;
-        let rows = self.rows();
-        Ok(rows
-            .range(from.to_owned()..to.to_owned())
-            .map(|(_, row)| row.clone())
-            .collect())
-    }
-
-    async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError> {
-        self.answer(false).await?;
+    fn apply(&self, writes: Vec<Write>) -> Written {
         let mut rows = self.rows();
+        if self.is(&[Mood::RacesForHeartbeats]) {
+            let beats = rows.values_mut().filter(|row| row.key.starts_with("beat."));
+            for row in beats {
+                row.etag = format!("e{}", self.written.fetch_add(1, Ordering::SeqCst));
+            }
+        }
         let fits = writes.iter().all(|write| match write {
             Write::Insert { key, .. } => !rows.contains_key(key),
             Write::Replace { key, etag, .. } | Write::Delete { key, etag } => {
@@ -101,7 +114,7 @@ impl RowStore for MemoryRows {
             }
         });
         if !fits {
-            return Ok(Written::Conflict);
+            return Written::Conflict;
         }
         let mut etags = Vec::new();
         for write in writes {
@@ -125,7 +138,44 @@ impl RowStore for MemoryRows {
                 }
             }
         }
-        Ok(Written::Applied(etags))
+        Written::Applied(etags)
+    }
+}
+
+fn no_answer() -> RowError {
+    RowError::Unavailable {
+        detail: "no answer".to_owned(),
+    }
+}
+
+#[async_trait]
+impl RowStore for MemoryRows {
+    async fn get(&self, key: &str) -> Result<Option<Row>, RowError> {
+        self.answer(false).await?;
+        if self.is(&[Mood::LosesAnswers]) {
+            tokio::time::sleep(SLOW_READ).await;
+        }
+        Ok(self.rows().get(key).cloned())
+    }
+
+    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
+        self.scanned.fetch_add(1, Ordering::SeqCst);
+        self.answer(true).await?;
+        let rows = self.rows();
+        Ok(rows
+            .range(from.to_owned()..to.to_owned())
+            .map(|(_, row)| row.clone())
+            .collect())
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError> {
+        self.answer(false).await?;
+        let written = self.apply(writes);
+        if self.is(&[Mood::LosesAnswers]) {
+            tokio::time::sleep(Duration::from_secs(CALL_LIMIT_SECONDS)).await;
+            return Err(no_answer());
+        }
+        Ok(written)
     }
 
     fn place(&self) -> String {

@@ -1,8 +1,11 @@
-//! How often ARM is asked, so that this program alone never exhausts what ARM grants.
+//! How often ARM is asked, so that what goes on all the time leaves others their part of what ARM grants.
 //!
 //! ARM gives every principal, for each subscription, a bucket of 200 writes that refills by 10 a second, and one of
 //! 250 reads that refills by 25 a second. `generateAccessToken` is a POST and so a write. We take less, because
 //! moves and people use the same identity.
+//!
+//! Each pace is one process's, and for itself. While many moves are followed in a subscription that has both kinds of
+//! accounts, all together may pass the refill: ARM then answers 429, and is asked again when it says.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +81,7 @@ pub const ACTIONS_ON_ACCOUNT: Pace = Pace {
     at_once_overall: 100,
 };
 
-/// Looking at what is being started: of the reads what reading accounts leaves.
+/// Looking at what is being started, while moves last.
 pub const LOOKS: Pace = Pace {
     per_second: 12,
     burst: 100,

@@ -203,7 +203,7 @@ impl Probe<'_> {
     /// an API that hangs takes no time from it.
     async fn endpoint(&self, name: &str) -> Endpoint {
         let known = self.known.host(name);
-        let was_stopped = self.known.stopped(name);
+        let was_stopped = self.known.state(name).filter(|state| !runs(state));
         let early = async {
             match (&known, &was_stopped) {
                 (Some(host), None) => Some(self.hosts.ask(host).await),
@@ -217,9 +217,11 @@ impl Probe<'_> {
         let host = read.and_then(|properties| host_name(&properties["hostName"]));
         let state = read.and_then(|properties| properties["resourceState"].as_str());
         let mut stopped = state.filter(|state| !runs(state)).map(str::to_owned);
-        if state.is_some() && !heard.earlier {
-            let host = host.as_deref();
-            self.known.note_endpoint(name, host, stopped.as_deref());
+        let read = state.filter(|state| !heard.earlier && is_word(state));
+        let read = read.map(str::to_owned);
+        if let Some(state) = &read {
+            let (host, now) = (host.as_deref(), self.tools.clock.now());
+            self.known.note_endpoint(name, host, state, now);
         }
         let moved = host.is_some() && host != known;
         let host = host.or(known);
@@ -243,6 +245,7 @@ impl Probe<'_> {
         Endpoint {
             name: name.to_owned(),
             heard,
+            read,
             stopped,
             earlier,
             was_stopped,
@@ -303,6 +306,11 @@ fn runs(state: &str) -> bool {
     matches!(state, "Running" | "Scaling")
 }
 
+/// Whether this can be a state. It is kept, so that of anything longer or stranger nothing is.
+fn is_word(state: &str) -> bool {
+    (1..=32).contains(&state.len()) && state.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 /// A name that becomes part of URLs, as far as it is one: the answer of a service is not believed blindly.
 fn host_name(value: &Value) -> Option<String> {
     let text = value.as_str()?;
@@ -325,4 +333,21 @@ fn is_segment(name: &str) -> bool {
 /// The entries of a list.
 fn list(body: &Value) -> &[Value] {
     body["value"].as_array().map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_word_is_kept_as_a_state() {
+        let longest = "S".repeat(32);
+        for state in ["Running", "Stopped", "StandBy", &longest] {
+            assert!(is_word(state), "{state}");
+        }
+        let longer = "S".repeat(33);
+        for state in ["", "Stop ped", "eyJ0.x", "Zu\u{e4}", &longer] {
+            assert!(!is_word(state), "{state}");
+        }
+    }
 }

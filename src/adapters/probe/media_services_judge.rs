@@ -15,6 +15,8 @@ pub struct Endpoint {
     pub name: String,
     /// What the API says of it.
     pub heard: Heard,
+    /// Its state, where it was read now.
+    pub read: Option<String>,
     /// Its state, where it was read and is not running.
     pub stopped: Option<String>,
     /// That is known from shortly before, and nothing says that it still is so.
@@ -114,6 +116,8 @@ impl Seen {
         }
         let hosts = self.endpoints.iter();
         let hosts = hosts.filter_map(|each| Some((each.name.clone(), each.host.clone()?)));
+        let states = self.endpoints.iter();
+        let states = states.filter_map(|each| Some((each.name.clone(), each.read.clone()?)));
         let api = self.api(&spec.arm_base);
         let keys_are_well = !matches!(self.keys, Some(Data::Silent { .. }));
         let rests =
@@ -124,6 +128,7 @@ impl Seen {
             stopped,
             before,
             hosts: hosts.collect::<BTreeMap<_, _>>(),
+            states: states.collect(),
         }
     }
 

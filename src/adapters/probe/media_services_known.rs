@@ -1,5 +1,6 @@
 //! What this process remembers of Media Services accounts between probes, and what their probes share. All of it can
-//! be lost: the next reads bring it back, and the names of streaming hosts are in the heartbeat as well.
+//! be lost: the next reads bring it back, and what must be known while the API is silent, the streaming endpoints' hosts
+//! and states, is in the heartbeat as well.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::adapters::azure::identity::Identity;
 use crate::adapters::azure::pace::{MEDIA_EXTRAS, MEDIA_READS, Pacer};
+use crate::model::evidence::AccountEvidence;
 use crate::model::media::MediaServicesSpec;
 use crate::model::secret::Secret;
 
@@ -73,8 +75,8 @@ pub struct Known(Mutex<Facts>);
 #[derive(Debug, Default)]
 struct Facts {
     hosts: BTreeMap<String, String>,
-    /// Streaming endpoints that did not run when they were last read, with their state.
-    stopped: BTreeMap<String, String>,
+    /// The state of each streaming endpoint, and when it was read.
+    states: BTreeMap<String, (Timestamp, String)>,
     account_read_at: Option<Timestamp>,
     jobs_read_at: Option<Timestamp>,
     /// What was said of stuck jobs then.
@@ -90,31 +92,39 @@ impl Known {
         self.facts().hosts.get(endpoint).cloned()
     }
 
-    /// Notes what was read of a streaming endpoint: its host, and the state in which it does not run.
-    pub fn note_endpoint(&self, name: &str, host: Option<&str>, stopped: Option<&str>) {
+    /// Notes what was read of a streaming endpoint: its host and its state.
+    pub fn note_endpoint(&self, name: &str, host: Option<&str>, state: &str, now: Timestamp) {
         let mut facts = self.facts();
         if let Some(host) =
             host.filter(|host| facts.hosts.get(name).map(String::as_str) != Some(host))
         {
             facts.hosts.insert(name.to_owned(), host.to_owned());
         }
-        match stopped {
-            Some(state) => facts.stopped.insert(name.to_owned(), state.to_owned()),
-            None => facts.stopped.remove(name),
-        };
+        let state = (now, state.to_owned());
+        facts.states.insert(name.to_owned(), state);
     }
 
-    /// The state of a streaming endpoint that did not run when it was last read.
-    pub fn stopped(&self, endpoint: &str) -> Option<String> {
-        self.facts().stopped.get(endpoint).cloned()
+    /// The state of a streaming endpoint when it was last read.
+    pub fn state(&self, endpoint: &str) -> Option<String> {
+        let facts = self.facts();
+        facts.states.get(endpoint).map(|(_, state)| state.clone())
     }
 
-    /// Takes over hosts that were seen by others, or before this process was there; what it has seen itself stays.
-    pub fn recall(&self, hosts: &BTreeMap<String, String>) {
+    /// Takes over what others saw, or was seen before this process was there. Of hosts, what it has seen itself stays; of
+    /// states, what was seen later.
+    pub fn recall(&self, seen: &AccountEvidence) {
         let mut facts = self.facts();
-        for (name, host) in hosts {
+        for (name, host) in &seen.hosts {
             if !facts.hosts.contains_key(name) {
                 facts.hosts.insert(name.clone(), host.clone());
+            }
+        }
+        for (name, state) in &seen.states {
+            // What a round reads it reads after its start, so its own evidence never takes that back.
+            let known = facts.states.get(name);
+            if known.is_none_or(|(at, known)| *at <= seen.newest.at && known != state) {
+                let state = (seen.newest.at, state.clone());
+                facts.states.insert(name.clone(), state);
             }
         }
     }

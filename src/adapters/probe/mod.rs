@@ -22,7 +22,6 @@ pub mod stuck;
 pub mod video_indexer;
 pub mod witness;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::exchange::{Limits, Sink};
@@ -33,6 +32,7 @@ use crate::adapters::azure::arm::Arm;
 use crate::adapters::azure::identity::Identity;
 use crate::adapters::azure::keeper::Clock;
 use crate::adapters::azure::pace::{MINTS, Pace};
+use crate::model::evidence::AccountEvidence;
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, Reading, TokenFact};
 use crate::model::spec::AccountSpec;
@@ -135,13 +135,11 @@ impl Prober {
         }
     }
 
-    /// Takes over the names of an account's streaming hosts from what a vantage has seen before, so that they can be
-    /// asked also where this process has never read them.
-    pub fn recall(&self, account: &AccountSpec, hosts: &BTreeMap<String, String>) {
-        if let AccountSpec::MediaServices(spec) = account
-            && !hosts.is_empty()
-        {
-            self.tools.media.known(spec).recall(hosts);
+    /// Takes over the hosts and states of an account's streaming endpoints from what a vantage has seen before, so that
+    /// what a probe says does not depend on which process asks.
+    pub fn recall(&self, account: &AccountSpec, seen: &AccountEvidence) {
+        if let AccountSpec::MediaServices(spec) = account {
+            self.tools.media.known(spec).recall(seen);
         }
     }
 

@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::alerts::{Kept, decode, encode};
 use super::rows::{Properties, Row, RowStore, Write, Written};
-use super::{StoreError, codec, keys, unreadable};
+use super::{StoreError, codec, keys, pause_before_retry, unreadable};
 use crate::model::alert::Alert;
 
 /// After losing this many races on one alert's row something else is wrong.
@@ -34,6 +35,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Keys that are remembered as those of rows that are there.
 const REMEMBERED: usize = 10_000;
 
+/// Alerts that wait at once: in a long hang memory is bounded, and whoever sends more is told so at once and sends
+/// it again. A store that is well never has so many waiting: a transaction of a hundred takes a fraction of a second.
+const QUEUE: usize = 4_096;
+
 /// What to write in view of what is known of an alert's thread; `None` where there is nothing to write.
 pub(super) type Newer = Box<dyn Fn(Option<&Alert>, &Alert) -> Option<Alert> + Send + Sync>;
 type Answer = Result<Kept, StoreError>;
@@ -53,6 +58,17 @@ struct Waiting {
     busy: HashSet<String>,
     /// Threads that have a row, as far as this process knows. Only a hint: it saves a write that would not be applied.
     seen: HashSet<String>,
+}
+
+impl Waiting {
+    /// Whether no more may wait; those that nobody waits for any more leave first.
+    fn is_full(&mut self) -> bool {
+        if self.messages.len() >= QUEUE {
+            self.messages
+                .retain(|(_, message)| !message.answer.is_closed());
+        }
+        self.messages.len() >= QUEUE
+    }
 }
 
 /// Where alerts wait for their turn.
@@ -87,6 +103,9 @@ impl Intake {
         };
         let is_writer_wanted = {
             let mut waiting = self.waiting();
+            if waiting.is_full() {
+                return Err(too_many());
+            }
             waiting
                 .messages
                 .push_back((keys::alert(&alert.thread), message));
@@ -118,6 +137,12 @@ impl Intake {
 fn late() -> StoreError {
     let limit = LIMIT.as_secs();
     StoreError::Unavailable(format!("the alert was not written within {limit} s"))
+}
+
+fn too_many() -> StoreError {
+    StoreError::Unavailable(format!(
+        "too many alerts wait to be written: {QUEUE}; this one must be sent again"
+    ))
 }
 
 /// One that writes, and the threads that it is at. However it ends, others may go on.
@@ -199,6 +224,12 @@ struct Plan {
 }
 
 impl Thread {
+    /// Whether all who sent its messages have given up: they send them again.
+    fn is_given_up(&self) -> bool {
+        let mut messages = self.messages.iter();
+        messages.all(|message| message.answer.is_closed())
+    }
+
     fn answer(self, kept: Result<Vec<Kept>, StoreError>) {
         match kept {
             Ok(kept) => {
@@ -301,7 +332,7 @@ async fn take_in(rows: &dyn RowStore, intake: &Intake, batch: BTreeMap<String, V
     intake.remember(&threads);
     for attempt in 0..TRIES {
         if attempt > 1 {
-            pause(attempt).await;
+            pause_before_retry(attempt).await;
         }
         let read = stream::iter(threads).map(|thread| read(rows, thread));
         let read: Vec<Option<Thread>> = read.buffer_unordered(SINGLES).collect().await;
@@ -395,14 +426,13 @@ async fn transact(rows: &dyn RowStore, plans: Vec<(Thread, Plan)>, began: Instan
         Ok(Written::Conflict) => None,
         Err(error) => Some(StoreError::from(error)),
     };
-    let mut left = Vec::new();
+    let (mut left, mut unknown) = (Vec::new(), Vec::new());
     for (mut thread, plan) in plans {
         match &error {
             // One of them was overtaken, it is not told which: each by itself finds out.
             None if !is_single => thread.is_alone = true,
             Some(error) if thread.ours.is_some() || began.elapsed() > SEND_AGAIN_WITHIN => {
-                let fate = fate(rows, &thread.key, plan, error).await;
-                thread.answer(fate);
+                unknown.push(find_out(rows, thread, plan, error));
                 continue;
             }
             None | Some(_) => {
@@ -413,7 +443,17 @@ async fn transact(rows: &dyn RowStore, plans: Vec<(Thread, Plan)>, began: Instan
         }
         left.push(thread);
     }
+    let unknown = stream::iter(unknown).buffer_unordered(SINGLES);
+    unknown.collect::<()>().await;
     left
+}
+
+/// Answers a thread whose write got no answer, if anyone still waits for that.
+async fn find_out(rows: &dyn RowStore, thread: Thread, plan: Plan, error: &StoreError) {
+    if !thread.is_given_up() {
+        let fate = fate(rows, &thread.key, plan, error).await;
+        thread.answer(fate);
+    }
 }
 
 /// Whether a write that got no answer was applied.
@@ -430,10 +470,4 @@ async fn fate(
     } else {
         Err(error.clone())
     }
-}
-
-/// Spreads messages of one thread that collide: up to 20 ms more with each try.
-async fn pause(attempt: u32) {
-    let limit = 20_u64.saturating_mul(u64::from(attempt) + 1);
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..limit))).await;
 }

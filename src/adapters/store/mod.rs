@@ -32,6 +32,7 @@ use codec::GroupRow;
 use heartbeat::HeartbeatRow;
 pub use history::HistoryPage;
 use rows::{Row, RowError, RowStore};
+pub use write::pause_before_retry;
 
 /// Characters that are told of what is wrong with a row.
 const PROBLEM_LIMIT: usize = 300;

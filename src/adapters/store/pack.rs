@@ -51,7 +51,10 @@ struct PackedAccount(
     /// First failed; unhealthy since and its first failed; well since.
     (Option<i64>, Option<(i64, i64)>, Option<i64>),
     /// Streaming endpoints (shared) with their hosts (shared). Rows of earlier versions have none, and where there
-    /// are none nothing is written, so that those versions read it.
+    /// are neither hosts nor states nothing is written, so that those versions read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    Option<Vec<(usize, usize)>>,
+    /// Streaming endpoints (shared) with their states (shared), written and read in the same way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     Vec<(usize, usize)>,
 );
@@ -117,6 +120,13 @@ impl Texts {
         self.places.insert(text.to_owned(), place);
         place
     }
+
+    fn places_of(&mut self, pairs: &BTreeMap<String, String>) -> Vec<(usize, usize)> {
+        pairs
+            .iter()
+            .map(|(name, text)| (self.place(name), self.place(text)))
+            .collect()
+    }
 }
 
 fn pack_group(group: &GroupEvidence, detail_limit: usize, texts: &mut Texts) -> PackedGroup {
@@ -126,6 +136,7 @@ fn pack_group(group: &GroupEvidence, detail_limit: usize, texts: &mut Texts) -> 
         .accounts
         .iter()
         .map(|(key, seen)| {
+            let has_streaming = !(seen.hosts.is_empty() && seen.states.is_empty());
             let detail = seen
                 .newest
                 .detail
@@ -154,10 +165,9 @@ fn pack_group(group: &GroupEvidence, detail_limit: usize, texts: &mut Texts) -> 
                         .map(|state| (ago(state.since), ago(state.first_failed_at))),
                     seen.well_since.map(ago),
                 ),
-                seen.hosts
-                    .iter()
-                    .map(|(name, host)| (texts.place(name), texts.place(host)))
-                    .collect(),
+                // Also where there are only states: else those would stand where the hosts do.
+                has_streaming.then(|| texts.places_of(&seen.hosts)),
+                texts.places_of(&seen.states),
             )
         })
         .collect();
@@ -193,12 +203,17 @@ fn unpack_account(
     texts: &[String],
     at: &impl Fn(i64) -> Result<Timestamp, String>,
 ) -> Result<(AccountKey, AccountEvidence), String> {
-    let PackedAccount(key, newest, window, streak, standing, times, hosts) = packed;
+    let PackedAccount(key, newest, window, streak, standing, times, hosts, states) = packed;
     let text = |place: usize| {
         texts
             .get(place)
             .cloned()
             .ok_or_else(|| format!("there is no text {place}"))
+    };
+    let pairs = |places: Vec<(usize, usize)>| {
+        let pairs = places.into_iter();
+        let pairs = pairs.map(|(name, other)| Ok((text(name)?, text(other)?)));
+        pairs.collect::<Result<BTreeMap<_, _>, String>>()
     };
     let key = AccountKey {
         site: SiteName::new(text(key.0)?),
@@ -226,10 +241,8 @@ fn unpack_account(
             }),
         },
         well_since: times.2.map(at).transpose()?,
-        hosts: hosts
-            .into_iter()
-            .map(|(name, host)| Ok((text(name)?, text(host)?)))
-            .collect::<Result<_, String>>()?,
+        hosts: pairs(hosts.unwrap_or_default())?,
+        states: pairs(states)?,
     };
     Ok((key, evidence))
 }
@@ -260,8 +273,14 @@ mod tests {
         }
     }
 
-    /// What this version writes for an account with these hosts, its last member apart.
-    fn written(hosts: &[(&str, &str)]) -> serde_json::Value {
+    /// What this version writes for an account with these hosts and states; it reads it back as it was.
+    fn written(hosts: &[(&str, &str)], states: &[(&str, &str)]) -> serde_json::Value {
+        let map = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect()
+        };
         let at = Timestamp::from_second(1).unwrap();
         let account = AccountEvidence {
             newest: Sample {
@@ -278,10 +297,8 @@ mod tests {
             first_failed_at: None,
             unhealthy: None,
             well_since: Some(at),
-            hosts: hosts
-                .iter()
-                .map(|(name, host)| ((*name).to_owned(), (*host).to_owned()))
-                .collect(),
+            hosts: map(hosts),
+            states: map(states),
         };
         let key = AccountKey {
             site: SiteName::new("west"),
@@ -298,18 +315,25 @@ mod tests {
         let mut texts = Texts::default();
         let packed = pack_group(&group, 0, &mut texts);
         let back = serde_json::to_value(&packed).unwrap();
-        assert_eq!(unpack_group(packed, &texts.all), Ok(group));
+        let read: PackedGroup = serde_json::from_value(back.clone()).unwrap();
+        assert_eq!(unpack_group(read, &texts.all), Ok(group), "{back}");
         back[4][0].clone()
     }
 
     #[test]
-    fn hosts_are_kept_and_an_account_without_any_is_written_as_before() {
-        let with = written(&[("default", "a.example"), ("vod", "b.example")]);
-        assert_eq!(with.as_array().unwrap().len(), 7);
-        let without = written(&[]);
-        assert_eq!(without.as_array().unwrap().len(), 6);
-        let read: PackedAccount = serde_json::from_value(without).unwrap();
-        assert!(read.6.is_empty());
+    fn hosts_and_states_are_kept_and_rows_of_earlier_versions_are_read() {
+        let hosts = [("default", "a.example"), ("vod", "b.example")];
+        let states = [("default", "Stopped"), ("vod", "Running")];
+        for (hosts, states, members) in [
+            (&hosts[..], &states[..], 8),
+            (&[], &states[..], 8),
+            // As earlier versions wrote it: with hosts alone, and with neither.
+            (&hosts[..], &[], 7),
+            (&[], &[], 6),
+        ] {
+            let written = written(hosts, states);
+            assert_eq!(written.as_array().unwrap().len(), members, "{written}");
+        }
     }
 
     #[test]

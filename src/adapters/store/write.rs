@@ -30,6 +30,13 @@ enum Fate<T> {
     Theirs,
 }
 
+/// Spreads those that lost a race for one row, so that they do not collide again: up to 20 ms more with each attempt,
+/// the first being 0.
+pub async fn pause_before_retry(attempt: u32) {
+    let limit = 20_u64.saturating_mul(u64::from(attempt) + 1);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..limit))).await;
+}
+
 impl Store {
     /// Writes a group's next state and its history in one transaction: as an insert where there was
     /// no row, else conditional on the ETag that was read.
