@@ -15,6 +15,8 @@ mod rows;
 mod alert;
 #[path = "functions/bindings.rs"]
 mod bindings;
+#[path = "functions/crowd.rs"]
+mod crowd;
 #[path = "functions/groups.rs"]
 mod groups;
 #[path = "functions/lookup.rs"]

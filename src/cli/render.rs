@@ -281,8 +281,11 @@ fn leftover_block(leftover: &Leftover) -> String {
     } else {
         ""
     };
+    // Steps are named by what they do; one that waits for its site to recover stops it.
+    let starts = (leftover.steps.iter()).any(|step| step.name.starts_with("start "));
+    let what = if starts { "started" } else { "stopped" };
     let mut text = format!(
-        "to be stopped in {} since {}{when}\n",
+        "to be {what} in {} since {}{when}\n",
         plain(&leftover.site),
         time(&leftover.since)
     );

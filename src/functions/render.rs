@@ -119,7 +119,7 @@ struct StepBody<'a> {
     detail: Option<&'a str>,
 }
 
-/// What an earlier move left to be stopped on a site that is not active.
+/// What an earlier move left to be stopped on a site that is not active, or to be started on the active one.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LeftoverBody<'a> {

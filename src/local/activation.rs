@@ -169,7 +169,10 @@ fn is_prepared(scene: &Scene, generation: u64) -> bool {
 fn has_ended(doing: &Doing, current: &Scene) -> bool {
     match doing.generation {
         Some(generation) => is_complete(current, generation),
-        None => (current.group.as_ref()).is_some_and(|group| group.active != doing.site),
+        None => (current.group.as_ref()).is_some_and(|group| {
+            // The rest of a start ends where it serves, that of a stop elsewhere.
+            (group.active == doing.site) == doing.step.name.starts_with("start ")
+        }),
     }
 }
 

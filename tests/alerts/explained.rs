@@ -38,6 +38,7 @@ fn round(group: &GroupSpec, started_at: &str, outcome: Outcome) -> GroupEvidence
         unhealthy: None,
         well_since: None,
         hosts: std::collections::BTreeMap::new(),
+        states: std::collections::BTreeMap::new(),
     };
     GroupEvidence {
         newest_at: at,

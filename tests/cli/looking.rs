@@ -123,6 +123,8 @@ fn show_tells_what_is_still_to_be_stopped() {
         {"site": "southeurope", "since": "2026-11-22T02:36:17Z", "waitsForRecovery": false,
          "steps": [{"name": "stop live event studio", "state": "failed", "attempts": 2,
             "detail": "it answered 503"}]},
+        {"site": "northeurope", "since": "2026-11-22T02:36:18Z", "waitsForRecovery": false,
+         "steps": [{"name": "start live event studio", "state": "running", "attempts": 1}]},
     ]);
     let api = FakeApi::always(Told::json(200, body));
     let ran = ask(&api, &["show", "contoso"]);
@@ -130,6 +132,7 @@ fn show_tells_what_is_still_to_be_stopped() {
         "\nto be stopped in westeurope since 2026-11-22T02:36:16Z, once it is well again\n",
         "\nto be stopped in southeurope since 2026-11-22T02:36:17Z\nSTEP ",
         "\nstop live event studio  failed  2         it answered 503\n",
+        "\nto be started in northeurope since 2026-11-22T02:36:18Z\nSTEP ",
     ] {
         assert!(
             ran.out.contains(part),

@@ -7,7 +7,9 @@ use understudy::sim::config::Options;
 use understudy::sim::{Fault, Kind, MediaKind, ResourceState, Scope, Service, World};
 
 use crate::handler::Handler;
-use crate::stage::{Stage, counted_round, entries, fire, get, hasty, order, two_endpoints, until};
+use crate::stage::{
+    Stage, counted_round, entries, fire, get, hasty, order, site, two_endpoints, until,
+};
 
 pub const DEFAULT: &str = "streamingEndpoints/default";
 pub const STUDIO: &str = "liveEvents/studio";
@@ -189,6 +191,63 @@ async fn a_failover_flips_while_arm_is_down_and_then_starts_the_target() {
     assert_eq!(completed.len(), 1);
     assert!(at(&completed[0]["times"]["completedAt"]) >= flipped);
     assert_eq!(scene.entries("stepFailed").await.len(), 2);
+}
+
+/// ARM and the region of the active site are gone, and with them every process that has read what is stopped.
+async fn fresh_process_in_an_outage() -> Scene {
+    let Scene { stage, timer } = Scene::stopped(hasty()).await;
+    timer.kill();
+    let west = Scope::region("westeurope");
+    for service in [Service::Http, Service::Streaming] {
+        stage.sim.set(service, west.clone(), Fault::Down);
+    }
+    stage
+        .sim
+        .set(Service::Arm, Scope::everywhere(), Fault::Down);
+    let timer = stage.handler().await;
+    Scene { stage, timer }
+}
+
+fn assert_north_is_as_it_was(group: &Value) {
+    let north = site(group, "northeurope");
+    assert_eq!(north["verdict"], "degraded", "{group}");
+    let said = north["accounts"].to_string();
+    let stopped = "streaming endpoint default was Stopped when it was last read";
+    assert!(said.contains(stopped), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_starts_while_arm_and_the_region_are_down_fails_over() {
+    let scene = fresh_process_in_an_outage().await;
+    let moved = scene
+        .until("it has flipped", |group| group["generation"] == 1)
+        .await;
+    assert_eq!(moved["active"], "northeurope");
+    assert_eq!(scene.entries("failover").await.len(), 1);
+
+    scene.stage.sim.mend(Service::Arm, &Scope::everywhere());
+    scene.settled().await;
+    assert_eq!(scene.lookup().await["ready"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_s_look_from_a_process_that_has_read_nothing_finds_the_target_as_it_was() {
+    let scene = fresh_process_in_an_outage().await;
+    until("what is known is older than an interval", async || {
+        let group = scene.group().await;
+        let seen = &site(&group, "northeurope")["accounts"][0]["lastProbe"]["at"];
+        let age = jiff::Timestamp::now().duration_since(at(seen));
+        (age > jiff::SignedDuration::from_secs(1)).then_some(())
+    })
+    .await;
+    // No timer runs: the order's own look is the first round of this process.
+    assert_eq!(scene.order("failover").await, 202);
+    let group = scene.group().await;
+    assert_eq!(
+        (&group["active"], &group["generation"]),
+        (&json!("northeurope"), &json!(1))
+    );
+    assert_north_is_as_it_was(&group);
 }
 
 #[tokio::test(flavor = "multi_thread")]

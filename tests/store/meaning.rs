@@ -63,6 +63,10 @@ fn evidence(group: u32, accounts: u32, detail: &str) -> GroupEvidence {
                     key.site
                 ),
             )]),
+            states: BTreeMap::from([(
+                "default".to_owned(),
+                ["Running", "Stopped"][usize::from(number > 0)].to_owned(),
+            )]),
         };
         (key, seen)
     };

@@ -136,6 +136,7 @@ fn failing(spec: &GroupSpec) -> (GroupState, GroupEvidence) {
         }),
         well_since: (!failed).then(|| ago(90_000)),
         hosts: std::collections::BTreeMap::new(),
+        states: std::collections::BTreeMap::new(),
     };
     let accounts = spec.sites.iter().enumerate();
     let accounts =
