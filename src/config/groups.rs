@@ -10,6 +10,7 @@ use super::report::{Report, shown};
 use super::shape::{self, Shape};
 use super::{Env, accounts, media, raw};
 use crate::model::name::{GroupName, SiteName, Vantage};
+use crate::model::policy::Standby;
 use crate::model::region;
 use crate::model::spec::{AccountSpec, GroupSpec, SiteSpec};
 
@@ -74,6 +75,7 @@ pub fn read(
     found.bad.sort();
     found.bad.dedup();
     warn_of_shared_fate(&found.good, vantage, at, report);
+    warn_of_shared_stops(&found.good, here, report);
     found
 }
 
@@ -247,6 +249,39 @@ fn warn_of_same_account(sites: &[SiteSpec], at: At<'_>, report: &mut Report) {
         if !seen.insert((what, key.to_ascii_lowercase())) {
             let message =
                 format!("the same {what} is configured twice: a move between them changes nothing");
+            report.warning(at, message);
+        }
+    }
+}
+
+/// What one group's move stops must not be what another group streams from.
+fn warn_of_shared_stops(groups: &[GroupSpec], at: At<'_>, report: &mut Report) {
+    let mut users: BTreeMap<String, Vec<&GroupSpec>> = BTreeMap::new();
+    for group in groups {
+        let accounts = group.sites.iter().flat_map(|site| &site.accounts);
+        for account in accounts.filter(|account| !account.activation().is_empty()) {
+            if let AccountSpec::MediaServices(spec) = account {
+                let users = users
+                    .entry(spec.resource_id.to_ascii_lowercase())
+                    .or_default();
+                if users.last().is_none_or(|last| last.name != group.name) {
+                    users.push(group);
+                }
+            }
+        }
+    }
+    for (account, users) in users {
+        let cold = users
+            .iter()
+            .find(|group| group.policy.standby == Standby::Cold);
+        if let Some(cold) = cold.filter(|_| users.len() > 1) {
+            let other = users.iter().find(|group| group.name != cold.name);
+            let message = format!(
+                "{} and {} share {account}, and the standby of {} is cold: what its moves stop is stopped for both; give each its own account, or set standby to warm",
+                cold.name,
+                other.map_or("another", |group| group.name.as_str()),
+                cold.name
+            );
             report.warning(at, message);
         }
     }

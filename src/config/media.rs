@@ -44,6 +44,13 @@ pub fn media_services(
     let key_delivery = raw.key_delivery.as_deref();
     let key_delivery = key_delivery
         .and_then(|url| good_url(url, Purpose::Endpoint, at.child("key_delivery"), report));
+    if key_delivery
+        .as_deref()
+        .is_some_and(|url| url.contains(['{', '}']))
+    {
+        let message = "holds a placeholder, and keys are not behind the streaming host: write the URL in full";
+        report.problem(at.child("key_delivery"), message.to_owned());
+    }
     let streaming_probe = raw.streaming_probe.as_deref();
     let streaming_probe = streaming_probe
         .unwrap_or(raw::STREAMING_PROBE)
@@ -117,6 +124,11 @@ fn place(
                 }
             }
             let (arm_base, account_name) = (arm_base?, account_name?);
+            if arm_base.to_ascii_lowercase().contains("/api/ams") {
+                let message = "must end before /api/ams: that and the project are put behind it; the project is account_name";
+                report.problem(at.child("arm_base"), message.to_owned());
+                return None;
+            }
             Some(Place {
                 resource_id: format!("{arm_base}/api/ams/{account_name}"),
                 account_name,

@@ -7,6 +7,7 @@ use super::evidence::{is_fresh, stale_after};
 use super::health::{self, SiteHealth};
 use crate::model::evidence::{AccountEvidence, GroupEvidence};
 use crate::model::hold::Hold;
+use crate::model::moves::StepState;
 use crate::model::policy::AlertPolicy;
 use crate::model::runbook::Topic;
 use crate::model::sample::Outcome;
@@ -41,7 +42,13 @@ pub fn explain(
             running.to
         ));
     }
+    sentences.extend(failing_steps(state));
     sentences.push(conclusion(state, &sites, hold));
+    if let Some(until) = state.forced_until.filter(|until| *until > now) {
+        sentences.push(format!(
+            "Automatic moves wait until {until}, since a person forced the last move; acknowledge ends that."
+        ));
+    }
     if let Some(pause) = state.pause_at(now) {
         sentences.push(format!(
             "Automatic moves are paused until {} by {}: {}.",
@@ -230,6 +237,32 @@ fn newest(account: &AccountEvidence, spec: &GroupSpec, now: Timestamp) -> String
         | Outcome::Unknown => {}
     }
     text
+}
+
+/// What of a move does not get done, and what that means to clients.
+fn failing_steps(state: &GroupState) -> Vec<String> {
+    let moving = state.moving.iter().flat_map(|running| &running.steps);
+    let left = state.leftovers.iter().flat_map(|each| &each.steps);
+    let failing = moving
+        .chain(left)
+        .filter(|step| step.state == StepState::Failed);
+    let mut sentences: Vec<String> = failing
+        .map(|step| {
+            format!(
+                "{} in {} failed, and is tried again: {}.",
+                step.name,
+                step.account.site,
+                step.detail.as_deref().unwrap_or("nothing is known of why")
+            )
+        })
+        .collect();
+    if !state.is_ready() {
+        sentences.push(format!(
+            "Lookups name {} as not ready: not everything that streams there is started yet.",
+            state.active()
+        ));
+    }
+    sentences
 }
 
 /// Where to read on, for every verdict that asks for somebody.

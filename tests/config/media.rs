@@ -28,7 +28,21 @@ fn told(findings: &[Finding]) -> Vec<String> {
 
 #[test]
 fn what_is_asked_of_media_services() {
-    let cases: [(&str, &[&str], &[&str]); 8] = [
+    let cases: [(&str, &[&str], &[&str]); 10] = [
+        (
+            "arm_base = \"https://api.mk.io/api/ams\"",
+            &[
+                "11: arm_base: must end before /api/ams: that and the project are put behind it; the project is account_name",
+            ],
+            &[],
+        ),
+        (
+            "key_delivery = \"https://{host}/keys\"",
+            &[
+                "11: key_delivery: holds a placeholder, and keys are not behind the streaming host: write the URL in full",
+            ],
+            &[],
+        ),
         (
             "streaming_probe = \"https://{name}/\"",
             &[
@@ -86,5 +100,40 @@ fn what_is_asked_of_media_services() {
         let loaded = load_with(&text, &[("MKIO", "hush")]);
         assert_eq!(told(&loaded.problems), problems, "{keys}");
         assert_eq!(told(&loaded.warnings), warnings, "{keys}");
+    }
+}
+
+#[test]
+fn groups_that_share_what_the_moves_of_one_stop_are_told() {
+    let group = |name: &str, standby: &str, account: &str| {
+        let site = |region: &str, account: &str| {
+            format!(
+                "[[groups.sites]]\nregion = \"{region}\"\nmedia_services = {{ kind = \"mkio\", account_name = \"{account}\", token = \"$MKIO\" }}\n"
+            )
+        };
+        format!(
+            "[[groups]]\nname = \"{name}\"\npolicy = {{ standby = \"{standby}\" }}\n{}{}",
+            site("westus", account),
+            site("eastus", &format!("{name}-other"))
+        )
+    };
+    let warned = |one: &str, other: &str, account: &str| {
+        let text = format!(
+            "{STORE}{}{}",
+            group("a", one, "m"),
+            group("b", other, account)
+        );
+        let loaded = load_with(&text, &[("MKIO", "hush")]);
+        assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+        lines(&loaded.warnings)
+    };
+    assert!(warned("warm", "warm", "m").is_empty());
+    assert!(warned("cold", "cold", "n").is_empty());
+    for (one, other, cold) in [("cold", "warm", "a"), ("warm", "cold", "b")] {
+        let told = warned(one, other, "M");
+        assert_eq!(told.len(), 1, "{told:?}");
+        let words =
+            format!("the standby of {cold} is cold: what its moves stop is stopped for both");
+        assert!(told[0].contains(&words), "{told:?}");
     }
 }

@@ -155,7 +155,10 @@ impl Deciding<'_> {
             .is_some_and(|health| {
                 health.verdict == Verdict::Healthy && health.fitness == Fitness::Fit
             });
-        quiet && !is_alerted && is_well && self.answered_often_enough(leftover)
+        // While what serves is not fit, people may want to go back.
+        let is_needed = (self.sites.iter())
+            .any(|health| health.site == *self.next.active() && health.fitness != Fitness::Fit);
+        quiet && !is_alerted && !is_needed && is_well && self.answered_often_enough(leftover)
     }
 
     fn answered_often_enough(&self, leftover: &Leftover) -> bool {
