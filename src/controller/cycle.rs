@@ -9,7 +9,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{Controller, now, observe};
+use super::observe::{self, evidence_of};
+use super::{Controller, now};
 use crate::adapters::activation::{Fence, Standing};
 use crate::adapters::store::codec::GroupRow;
 use crate::adapters::store::{Commit, StoreError};
@@ -225,39 +226,44 @@ impl Controller {
         let mut decision = decision;
         while !decision.claims.is_empty() {
             let reports = self.act(spec, &decision).await;
-            decision = self.decide_anew(spec, signals, &decision, &reports).await?;
-            let evidence = self.evidence_of(spec).await?;
-            if steps::awaits_look(&decision.next, evidence.as_deref()) {
-                // What was started only now can be asked only now, the canary above all. If nothing comes of it, a
-                // later round tells.
-                let standing = observe::Standing {
-                    confirm: false,
-                    must_run: decision.next.must_run().cloned(),
-                    evidence,
-                };
-                let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
-                self.look(spec, &standing, heartbeat).await?;
-                decision = self.decide_anew(spec, signals, &decision, &[]).await?;
+            let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
+            let evidence = evidence_of(heartbeat.as_deref(), spec);
+            let seen = evidence.as_deref();
+            decision = self.anew(spec, signals, &decision, seen, &reports).await?;
+            if !steps::awaits_look(&decision.next, seen) {
+                continue;
+            }
+            // What was started only now can be asked only now, the canary above all. If nothing comes of it, a
+            // later round tells.
+            let standing = observe::Standing {
+                confirm: false,
+                must_run: decision.next.must_run().cloned(),
+                evidence,
+            };
+            if let Some(looked) = self.look(spec, &standing, heartbeat).await? {
+                let seen = evidence_of(Some(&looked), spec);
+                let seen = seen.as_deref();
+                decision = self.anew(spec, signals, &decision, seen, &[]).await?;
             }
         }
         Ok(())
     }
 
-    /// The same path once more, on what is there now.
-    async fn decide_anew(
+    /// The same path once more, on the record that is there now.
+    async fn anew(
         &self,
         spec: &Arc<GroupSpec>,
         signals: &[Signal],
         before: &Decision,
+        evidence: Option<&GroupEvidence>,
         reports: &[StepReport],
     ) -> Result<Decision, StoreError> {
         // How many others move is not known here, so a move with steps waits for the next tick.
         let storm = Storm::crowded();
         let row = self.store.group(&spec.name).await?;
-        let evidence = self.evidence_of(spec).await?;
         let asked = Asked {
             spec,
-            evidence: evidence.as_deref(),
+            evidence,
             signals,
             signals_are_current: false,
             order: None,
@@ -265,15 +271,6 @@ impl Controller {
             storm: &storm,
         };
         Ok(self.cycle(row, &before.next, &asked).await?.decision)
-    }
-
-    /// What this vantage knows of a group now.
-    async fn evidence_of(
-        &self,
-        spec: &GroupSpec,
-    ) -> Result<Option<Arc<GroupEvidence>>, StoreError> {
-        let heartbeat = self.store.heartbeat(&self.deployment.vantage).await?;
-        Ok(heartbeat.and_then(|row| row.of(&spec.name).cloned()))
     }
 
     async fn act(self: &Arc<Self>, spec: &Arc<GroupSpec>, decision: &Decision) -> Vec<StepReport> {

@@ -158,3 +158,11 @@ impl Controller {
         }
     }
 }
+
+/// What a heartbeat tells of a group.
+pub(super) fn evidence_of(
+    heartbeat: Option<&HeartbeatRow>,
+    spec: &GroupSpec,
+) -> Option<Arc<GroupEvidence>> {
+    heartbeat?.of(&spec.name).cloned()
+}

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cycle::{Asked, Storm};
-use super::observe::Standing;
+use super::observe::{Standing, evidence_of};
 use super::view::{self, GroupView};
 use super::{Controller, GroupError, now};
 use crate::adapters::store::StoreError;
-use crate::adapters::store::heartbeat::HeartbeatRow;
 use crate::decision::{Decision, Ruling};
 use crate::model::evidence::GroupEvidence;
 use crate::model::hold::Hold;
@@ -246,10 +245,6 @@ impl Controller {
             }
         });
     }
-}
-
-fn evidence_of(heartbeat: Option<&HeartbeatRow>, spec: &GroupSpec) -> Option<Arc<GroupEvidence>> {
-    heartbeat?.of(&spec.name).cloned()
 }
 
 fn would(decision: Decision) -> OrderAnswer {

@@ -232,9 +232,9 @@ impl Controller {
             let folded = self.fold(sweeping.heartbeat.take(), &wave, sweep).await?;
             sweeping.report.counted |= folded.counted;
             if !folded.is_current {
-                let (tries, lost) = (super::beat::TRIES, wave.len());
+                let (tries, lost) = (super::beat::TRIES, count(wave.len(), "group"));
                 let line = format!(
-                    "others wrote the heartbeat {tries} times in a row: the rounds of {lost} groups are lost, and are made again"
+                    "others wrote the heartbeat {tries} times in a row: the rounds of {lost} are lost, and are made again"
                 );
                 note(&mut sweeping.report, line);
             }

@@ -112,9 +112,7 @@ pub fn needs_preparation(kind: MoveKind, steps: &[Step]) -> bool {
 /// Whether the target serves, so that a planned move may flip.
 #[must_use]
 pub fn are_prepared(steps: &[Step]) -> bool {
-    steps
-        .iter()
-        .all(|step| step.stage != Stage::Activate || step.state == StepState::Done)
+    !steps.iter().any(Step::is_open_start)
 }
 
 /// Whether a preparation whose steps are done waits for a round that began since. What was started only then could not
@@ -145,9 +143,7 @@ pub fn are_done(steps: &[Step]) -> bool {
 /// What keeps a preparation from being done, in one line: the first of its steps that is not.
 #[must_use]
 pub fn what_is_missing(steps: &[Step]) -> Option<String> {
-    let missing = steps
-        .iter()
-        .filter(|step| step.stage == Stage::Activate && step.state != StepState::Done);
+    let missing = steps.iter().filter(|step| step.is_open_start());
     let step = missing.max_by_key(|step| (step.told, step.detail.is_some()))?;
     Some(match &step.detail {
         Some(detail) => format!("{}: {detail}", step.name),
@@ -166,8 +162,9 @@ pub fn is_stalled(running: &Move, spec: &GroupSpec, now: Timestamp) -> bool {
 }
 
 /// Folds what became of this process's steps into the steps of the move with this id. Returns the steps that
-/// failed for the first time, each with what went wrong and where the runbook tells of it. Reports for another move, or for a step that is done,
-/// are dropped; so is whatever but success comes for a step that another process has claimed since.
+/// failed for the first time, each with what went wrong and where the runbook tells of it. Reports for another
+/// move, or for a step that is done, are dropped; so is whatever but success comes for a step that another
+/// process has claimed since.
 pub fn fold(
     move_id: &str,
     steps: &mut [Step],

@@ -163,6 +163,12 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it is something to be started that is not, as far as is known.
+    #[must_use]
+    pub fn is_open_start(&self) -> bool {
+        self.stage == Stage::Activate && self.state != StepState::Done
+    }
+
     /// A step that nobody has begun.
     #[must_use]
     pub fn new(stage: Stage, account: AccountKey, resource: String) -> Self {

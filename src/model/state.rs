@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::hold::HoldCode;
-use super::moves::{Cause, Leftover, Move, MoveKind, Stage, StepState};
+use super::moves::{Cause, Leftover, Move, MoveKind, Step};
 use super::name::SiteName;
 
 /// Where a group is in a move: the first key of the transition table.
@@ -158,10 +158,10 @@ impl GroupState {
     pub fn is_ready(&self) -> bool {
         let flipped = (self.moving.iter()).filter(|running| running.flipped_at.is_some());
         let left = (self.leftovers.iter()).filter(|each| each.site == *self.active());
-        flipped
+        let mut steps = flipped
             .flat_map(|running| &running.steps)
-            .chain(left.flat_map(|each| &each.steps))
-            .all(|step| step.stage != Stage::Activate || step.state == StepState::Done)
+            .chain(left.flat_map(|each| &each.steps));
+        !steps.any(Step::is_open_start)
     }
 
     /// The site on which everything that is configured to stream must run: the active one, unless it is still being

@@ -371,7 +371,7 @@ async fn a_tick_whose_heartbeat_others_write_all_the_time_says_that_its_rounds_a
     let body = || Body::from(envelope(&json!(null), false).to_string());
     let is_lost = |answer: &Answer| {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        answer.text.contains("the rounds of 1 groups are lost")
+        answer.text.contains("the rounds of 1 group are lost")
     };
     assert!(is_lost(&fire(&doors, &[], body()).await));
     doors.rows.be(Mood::Well);
