@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Tools;
 use super::target::Access;
+use crate::adapters::azure::error_body::ErrorBody;
 use crate::adapters::azure::identity::IdentityError;
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;
@@ -147,7 +148,7 @@ impl Reply {
         };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let status = status.as_u16();
-        let reason = reason(&body, token);
+        let reason = ErrorBody::of(&body, Some(token)).to_string();
         Self {
             status,
             operation: text("azure-asyncoperation"),
@@ -173,46 +174,9 @@ fn seconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// `: Code: message` of an error body in ARM's shape or MK.IO's, where it has one. The code `None` is no error.
-fn reason(body: &Value, token: &Secret) -> String {
-    let text = |name: &str| {
-        body.pointer(&format!("/error/{name}"))
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("none"))
-            .map(|text| plain(text, &[token.reveal()]))
-    };
-    [text("code"), text("message").or_else(|| text("detail"))]
-        .into_iter()
-        .flatten()
-        .map(|part| format!(": {part}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn reasons_are_read_in_both_shapes_and_without_the_token() {
-        let token = Secret::new("hunter2");
-        let cases = [
-            (
-                json!({"error": {"code": "Conflict", "message": "no hunter2 for\nyou"}}),
-                ": Conflict: no [secret] for you",
-            ),
-            (
-                json!({"error": {"code": "TooMany", "detail": "slower"}, "status": 429}),
-                ": TooMany: slower",
-            ),
-            (json!({"error": {"code": "None", "message": null}}), ""),
-            (Value::Null, ""),
-        ];
-        for (body, expected) in cases {
-            assert_eq!(reason(&body, &token), expected);
-        }
-    }
 
     #[test]
     fn a_wait_is_whole_seconds() {

@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::error_body::ErrorBody;
 use super::identity::{Identity, IdentityError};
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;
@@ -213,7 +214,7 @@ fn read<T: DeserializeOwned>(
             ))
         });
     }
-    let reason = reason(body, secret);
+    let reason = ErrorBody::read(body, Some(secret));
     let said = format!("ARM answered {}{reason}", status.as_u16());
     Err(match status.as_u16() {
         401 => ArmError::Denied(format!("{said} (it does not believe our identity's token)")),
@@ -227,22 +228,6 @@ fn read<T: DeserializeOwned>(
         400..500 => ArmError::Denied(said),
         _ => ArmError::Unavailable(format!("{said}, which is not ARM's way")),
     })
-}
-
-/// `: Code: message` of ARM's error body, if it is one.
-fn reason(body: &[u8], secret: &Secret) -> String {
-    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| {
-        json.pointer(&format!("/error/{name}"))
-            .and_then(serde_json::Value::as_str)
-            .filter(|text| !text.is_empty())
-            .map(|text| plain(text, &[secret.reveal()]))
-    };
-    [text("code"), text("message")]
-        .into_iter()
-        .flatten()
-        .map(|part| format!(": {part}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -305,13 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told_without_the_token() {
+    fn a_refusal_is_told_without_the_token() {
         let body =
             br#"{"error":{"code":"AuthorizationFailed","message":"no top-secret for\nyou"}}"#;
+        let status = StatusCode::CONFLICT;
+        let refused = read::<serde_json::Value>(status, body, &Secret::new("top-secret"));
         assert_eq!(
-            reason(body, &Secret::new("top-secret")),
-            ": AuthorizationFailed: no [secret] for you"
+            refused.unwrap_err().to_string(),
+            "ARM answered 409: AuthorizationFailed: no [secret] for you"
         );
-        assert_eq!(reason(b"<html>", &Secret::new("x")), "");
     }
 }

@@ -20,9 +20,9 @@ use super::http::{in_time, throttled};
 use super::media_services_known::Known;
 use super::{Finding, Tools};
 use crate::adapters::azure::arm::scope;
+use crate::adapters::azure::error_body::ErrorBody;
 use crate::adapters::azure::identity::IdentityError;
 use crate::adapters::azure::pace::Turn;
-use crate::adapters::http::plain;
 use crate::model::media::{MediaKind, MediaServicesSpec};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, TokenFact};
@@ -48,12 +48,12 @@ const STREAMING: &str = "2022-11-01";
 
 /// What ARM calls a service that is no longer there.
 const GONE: [&str; 6] = [
-    "resourcenotfound",
-    "parentresourcenotfound",
-    "noregisteredproviderfound",
-    "invalidresourcenamespace",
-    "invalidresourcetype",
-    "missingsubscriptionregistration",
+    "ResourceNotFound",
+    "ParentResourceNotFound",
+    "NoRegisteredProviderFound",
+    "InvalidResourceNamespace",
+    "InvalidResourceType",
+    "MissingSubscriptionRegistration",
 ];
 
 /// What is read.
@@ -398,9 +398,13 @@ impl<'a> Api<'a> {
                 }
             };
         }
-        let said = Said::of(&kept.bytes, token);
-        let line = format!("{whose} answered {status}{}", said.line);
-        let is_gone = matches!(status, 404 | 410) || (400..500).contains(&status) && said.is_gone;
+        let said = ErrorBody::read(&kept.bytes, token);
+        let line = format!("{whose} answered {status}{said}");
+        let says_gone = said.code.is_some_and(|code| {
+            let mut gone = GONE.into_iter();
+            gone.any(|each| code.eq_ignore_ascii_case(each))
+        });
+        let is_gone = matches!(status, 404 | 410) || (400..500).contains(&status) && says_gone;
         match status {
             _ if is_gone => Heard {
                 gone: true,
@@ -445,39 +449,5 @@ async fn identity_token(tools: &Tools, spec: &MediaServicesSpec, limits: Limits)
         Ok(Err(IdentityError::Unavailable(line))) => Credential::None(line),
         Ok(Err(IdentityError::Refused(line))) => Credential::Refused(line),
         Err(_) => Credential::None("none came in time".to_owned()),
-    }
-}
-
-/// What an error body says.
-struct Said {
-    /// `: Code: message`, or nothing.
-    line: String,
-    /// Whether its code is one of what is not there.
-    is_gone: bool,
-}
-
-impl Said {
-    /// Reads ARM's error body, or MK.IO's, which calls the message `detail`.
-    fn of(body: &[u8], token: Option<&Secret>) -> Self {
-        let json: Value = serde_json::from_slice(body).unwrap_or_default();
-        let secret = token.map(Secret::reveal).unwrap_or_default();
-        let text = |name: &str| {
-            let text = json.get("error")?.get(name)?.as_str()?;
-            (!text.is_empty()).then(|| plain(text, &[secret]))
-        };
-        let code = text("code");
-        let is_gone = code.as_ref().is_some_and(|code| {
-            let code = code.to_ascii_lowercase();
-            GONE.contains(&code.as_str())
-        });
-        let parts = [code, text("message").or_else(|| text("detail"))];
-        Self {
-            line: parts
-                .into_iter()
-                .flatten()
-                .map(|part| format!(": {part}"))
-                .collect(),
-            is_gone,
-        }
     }
 }
