@@ -157,7 +157,7 @@ impl<'a> Attempt<'a> {
             Ok(reply) => reply,
             Err(none) => return Err(End::Result(self.unread(&none.detail, None))),
         };
-        match (reply.status, reply.property("resourceState")) {
+        match (reply.status, reply.state()) {
             (200, Some(state)) => {
                 self.seen = state;
                 Ok(())

@@ -160,12 +160,10 @@ impl Reply {
         }
     }
 
-    /// A text of the resource's properties, which MK.IO's newer paths call `spec`.
-    pub(super) fn property(&self, name: &str) -> Option<String> {
-        ["properties", "spec"].into_iter().find_map(|parent| {
-            let text = self.body.pointer(&format!("/{parent}/{name}"))?.as_str()?;
-            Some(plain(text, &[]))
-        })
+    /// The state of the resource, where the answer is one.
+    pub(super) fn state(&self) -> Option<String> {
+        let state = self.body.pointer("/properties/resourceState")?.as_str()?;
+        Some(plain(state, &[]))
     }
 }
 
