@@ -152,8 +152,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn look(&mut self) -> Result<(), End> {
-        let url = self.target.state_url();
-        let reply = match self.get(&url).await? {
+        let reply = match self.get(&self.target.state_url).await? {
             Ok(reply) => reply,
             Err(none) => return Err(End::Result(self.unread(&none.detail, None))),
         };
@@ -222,12 +221,13 @@ impl<'a> Attempt<'a> {
                 return Err(End::Result(StepResult::failed(line)));
             }
         }
-        let url = self.target.action_url();
-        let (access, until) = (&self.target.access, self.until);
+        let (access, url) = (&self.target.access, &self.target.action_url);
         let post = Method::POST;
-        let reply = self.tools.exchange(access, post, &url, ACTION_LIMIT, until);
+        let reply = self
+            .tools
+            .exchange(access, post, url, ACTION_LIMIT, self.until);
         match reply.await {
-            Ok(reply) => self.answered(&reply, &url).await,
+            Ok(reply) => self.answered(&reply).await,
             Err(NoReply {
                 detail,
                 may_have_landed,
@@ -243,7 +243,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn answered(&mut self, reply: &Reply, url: &str) -> Result<(), End> {
+    async fn answered(&mut self, reply: &Reply) -> Result<(), End> {
         match reply.status {
             200..=204 => {
                 // It was read as not there, so whatever the service did, it did for us.
@@ -252,8 +252,8 @@ impl<'a> Attempt<'a> {
                 if reply.status != 202 {
                     return Ok(());
                 }
-                self.follow(&Follow::of(reply, url), reply.retry_after)
-                    .await
+                let follow = Follow::of(reply, &self.target.action_url);
+                self.follow(&follow, reply.retry_after).await
             }
             // Whether it was done the state will tell: something else may be under way, or it landed before
             // the service broke.

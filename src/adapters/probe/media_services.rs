@@ -43,7 +43,7 @@ use super::media_services_judge::{Endpoint, Event, Seen, of_api};
 use super::media_services_known::Known;
 use super::stuck::{Kind, Tally};
 use super::{Finding, Tools};
-use crate::model::media::{MediaKind, MediaServicesSpec, Workload};
+use crate::model::media::{MediaKind, MediaServicesSpec, ResourceKind, Workload};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, Reading};
 
@@ -211,7 +211,7 @@ impl Probe<'_> {
                 _ => None,
             }
         };
-        let thing = Thing::Endpoint(name.to_owned());
+        let thing = Thing::Resource(ResourceKind::StreamingEndpoint, name.to_owned());
         let (heard, early) = futures::join!(self.api.read(&thing), early);
         let read = heard.body.as_ref().map(|body| &body["properties"]);
         let host = read.and_then(|properties| host_name(&properties["hostName"]));
@@ -257,7 +257,8 @@ impl Probe<'_> {
 
     async fn events(&self) -> Vec<Event> {
         let names = self.spec.events().to_vec();
-        let things: Vec<Thing> = names.iter().cloned().map(Thing::Event).collect();
+        let thing = |name: &String| Thing::Resource(ResourceKind::LiveEvent, name.clone());
+        let things: Vec<Thing> = names.iter().map(thing).collect();
         let heard = self.read_all(&things).await;
         let events = names.into_iter().zip(heard);
         events

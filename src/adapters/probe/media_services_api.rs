@@ -23,7 +23,7 @@ use crate::adapters::azure::arm::scope;
 use crate::adapters::azure::error_body::ErrorBody;
 use crate::adapters::azure::identity::IdentityError;
 use crate::adapters::azure::pace::Turn;
-use crate::model::media::{MediaKind, MediaServicesSpec};
+use crate::model::media::{MediaKind, MediaServicesSpec, ResourceKind};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, TokenFact};
 use crate::model::secret::Secret;
@@ -44,7 +44,6 @@ const FRESH_AT_MOST: SignedDuration = SignedDuration::from_mins(5);
 /// Versions of the API, by what is read. The newest of each family.
 const ACCOUNTS: &str = "2023-01-01";
 const ENCODING: &str = "2022-07-01";
-const STREAMING: &str = "2022-11-01";
 
 /// What ARM calls a service that is no longer there.
 const GONE: [&str; 6] = [
@@ -65,10 +64,8 @@ pub enum Thing {
     Transforms,
     /// A page of jobs: of one transform, or with MK.IO of all; the newest first; with an instant, those made before.
     Jobs(Option<String>, Option<jiff::Timestamp>),
-    /// One streaming endpoint.
-    Endpoint(String),
-    /// One live event.
-    Event(String),
+    /// One streaming endpoint or live event.
+    Resource(ResourceKind, String),
 }
 
 impl Thing {
@@ -78,8 +75,7 @@ impl Thing {
             Self::Account => "the account".to_owned(),
             Self::Transforms => "the list of transforms".to_owned(),
             Self::Jobs(..) => "a list of jobs".to_owned(),
-            Self::Endpoint(name) => format!("streaming endpoint {name}"),
-            Self::Event(name) => format!("live event {name}"),
+            Self::Resource(kind, name) => kind.named(name),
         }
     }
 
@@ -102,8 +98,7 @@ impl Thing {
                 // What comes after a plus is read differently by different servers.
                 format!("{url}{mark}{}", query.finish().replace('+', "%20"))
             }
-            Self::Endpoint(name) => spec.api_url(&format!("/streamingEndpoints/{name}"), STREAMING),
-            Self::Event(name) => spec.api_url(&format!("/liveEvents/{name}"), STREAMING),
+            Self::Resource(kind, name) => spec.resource_url(*kind, name, ""),
         }
     }
 
@@ -112,8 +107,7 @@ impl Thing {
         match self {
             Self::Account | Self::Jobs(..) => None,
             Self::Transforms => Some("transforms".to_owned()),
-            Self::Endpoint(name) => Some(format!("streamingEndpoints/{name}")),
-            Self::Event(name) => Some(format!("liveEvents/{name}")),
+            Self::Resource(kind, name) => Some(format!("{}/{name}", kind.segment())),
         }
     }
 
@@ -127,7 +121,7 @@ impl Thing {
                 let names: Vec<Value> = names.map(|each| json!({ "name": each["name"] })).collect();
                 json!({ "value": names })
             }
-            Self::Endpoint(_) | Self::Event(_) => {
+            Self::Resource(..) => {
                 let properties = &body["properties"];
                 json!({ "properties": {
                     "resourceState": properties["resourceState"],
@@ -142,7 +136,7 @@ impl Thing {
         match self {
             Self::Account if spec.kind == MediaKind::Azure => body["properties"].is_object(),
             Self::Account | Self::Transforms | Self::Jobs(..) => body["value"].is_array(),
-            Self::Endpoint(_) | Self::Event(_) => body["properties"]["resourceState"].is_string(),
+            Self::Resource(..) => body["properties"]["resourceState"].is_string(),
         }
     }
 }
