@@ -206,7 +206,7 @@ impl<'a> Attempt<'a> {
             let subscription = self.tools.actions.turn(&self.target.subscription).await;
             (account, subscription)
         };
-        let Ok(_turns) = tokio::time::timeout_at(self.until, turns).await else {
+        let Ok(turns) = tokio::time::timeout_at(self.until, turns).await else {
             return Err(End::Late);
         };
         match (fence.ask().await, self.target.stage) {
@@ -225,8 +225,11 @@ impl<'a> Attempt<'a> {
         let post = Method::POST;
         let reply = self
             .tools
-            .exchange(access, post, url, ACTION_LIMIT, self.until);
-        match reply.await {
+            .exchange(access, post, url, ACTION_LIMIT, self.until)
+            .await;
+        // What is followed now is only looked at: others may ask meanwhile.
+        drop(turns);
+        match reply {
             Ok(reply) => self.answered(&reply).await,
             Err(NoReply {
                 detail,
