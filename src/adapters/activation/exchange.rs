@@ -116,7 +116,7 @@ impl Tools {
             Ok(Ok((status, headers, body))) => Ok(Reply::read(status, &headers, &body, token)),
             Ok(Err(error)) => Err(NoReply {
                 detail: format!("there was no answer: {}", why(&error)),
-                may_have_landed: !error.is_connect(),
+                may_have_landed: !(error.is_connect() || error.is_builder()),
             }),
             Err(_) => Err(NoReply {
                 detail: format!(

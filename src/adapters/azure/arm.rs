@@ -38,7 +38,7 @@ pub enum ArmError {
     /// It is asked too often: try again.
     #[error("{0}")]
     Throttled(String),
-    /// It refused us: a person must mend something.
+    /// It refused us, or cannot even be asked: a person must mend something.
     #[error("{0}")]
     Denied(String),
     /// It knows no such resource.
@@ -181,10 +181,14 @@ impl Arm {
         };
         match tokio::time::timeout(REQUEST_LIMIT, answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(ArmError::Unavailable(format!(
-                "ARM cannot be reached: {}",
-                why(&error)
-            ))),
+            Ok(Err(error)) => {
+                let line = format!("ARM cannot be reached: {}", why(&error));
+                Err(match error.is_builder() {
+                    // That speaks of the settings or the token, and not of ARM.
+                    true => ArmError::Denied(line),
+                    false => ArmError::Unavailable(line),
+                })
+            }
             Err(_) => Err(ArmError::Unavailable(format!(
                 "ARM did not answer within {}",
                 span(REQUEST_LIMIT)

@@ -8,14 +8,16 @@
 //! | 401, 403 with a token from memory | one more attempt with a new one |
 //! | 401, 403 with a new token, any other 4xx | denied |
 //! | 404, 410, `ResourceNotFound`, or its provider is not there any more | missing |
-//! | without a token: 401, 403 | unknown |
+//! | our identity is refused a token | denied |
+//! | no token could be had, and it answers any 4xx but 408 without one | unknown |
+//! | none, as its URL or token cannot be sent | unknown |
 //! | its turn to be read has not come in time | unknown |
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::exchange::{Answer, Kept, Limits, NoAnswer, get};
+use super::exchange::{Answer, Kept, Limits, get};
 use super::http::{in_time, throttled};
 use super::media_services_known::Known;
 use super::{Finding, Tools};
@@ -354,16 +356,13 @@ impl<'a> Api<'a> {
         let answer = get(&self.tools.http, &url, token, self.limits, &mut kept).await;
         match answer {
             Ok(answer) => (answer.status, self.judge(thing, &answer, &kept, token)),
-            Err(NoAnswer { detail, .. }) => {
-                let line = format!("{}: {detail}", self.whose());
-                let nothing = Heard::nothing(Finding::new(Outcome::Failed, line));
-                (
-                    0,
-                    Heard {
-                        silent: true,
-                        ..nothing
-                    },
-                )
+            Err(none) => {
+                let line = format!("{}: {}", self.whose(), none.detail);
+                let heard = Heard {
+                    silent: none.outcome == Outcome::Failed,
+                    ..Heard::nothing(Finding::new(none.outcome, line))
+                };
+                (0, heard)
             }
         }
     }

@@ -4,7 +4,7 @@
 use tokio::sync::Semaphore;
 
 use super::Finding;
-use super::exchange::{Answer, Limits, NoAnswer, Sink, get};
+use super::exchange::{Answer, Limits, Sink, get};
 use super::http::{in_time, throttled};
 use crate::adapters::http::place;
 use crate::model::media::MediaServicesSpec;
@@ -29,7 +29,7 @@ pub enum Data {
     },
     /// It did not answer.
     Silent {
-        /// Failed, with what broke.
+        /// Failed, with what broke; unknown where its URL is none.
         finding: Finding,
         /// The host and port that were asked.
         host: String,
@@ -136,8 +136,8 @@ impl<'a> Hosts<'a> {
                     host,
                 }
             }
-            Err(NoAnswer { detail, .. }) => Data::Silent {
-                finding: Finding::new(Outcome::Failed, format!("{what}: {detail}")),
+            Err(none) => Data::Silent {
+                finding: Finding::new(none.outcome, format!("{what}: {}", none.detail)),
                 host,
             },
         }

@@ -162,6 +162,6 @@ impl Prober {
         let limits = Limits::start(policy);
         exchange::get(&self.tools.http, url, None, limits, &mut Nothing)
             .await
-            .is_err()
+            .is_err_and(|none| none.outcome == Outcome::Failed)
     }
 }
