@@ -131,6 +131,16 @@ pub fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
+/// Reads no body: the status is all that matters.
+#[derive(Debug)]
+pub struct StatusOnly;
+
+impl Sink for StatusOnly {
+    fn take(&mut self, _: &[u8]) -> bool {
+        false
+    }
+}
+
 /// Keeps a body up to a limit.
 #[derive(Debug)]
 pub struct Kept {
