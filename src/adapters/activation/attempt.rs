@@ -154,24 +154,15 @@ impl<'a> Attempt<'a> {
     async fn look(&mut self) -> Result<(), End> {
         let reply = match self.get(&self.target.state_url).await? {
             Ok(reply) => reply,
-            Err(none) => return Err(End::Result(self.unread(&none.detail, None))),
+            Err(none) => return Err(unread(&none.detail)),
         };
         match (reply.status, reply.state()) {
             (200, Some(state)) => {
                 self.seen = state;
                 Ok(())
             }
-            (200, None) => Err(End::Result(
-                self.unread("it answered something that is not its answer", None),
-            )),
+            (200, None) => Err(unread("it answered something that is not its answer")),
             _ => Err(End::Result(self.refused(&reply))),
-        }
-    }
-
-    fn unread(&self, why: &str, wait: Option<Duration>) -> StepResult {
-        StepResult::Failed {
-            detail: format!("its state could not be read: {why}"),
-            wait: wait.and_then(|wait| SignedDuration::try_from(wait).ok()),
         }
     }
 
@@ -318,4 +309,10 @@ impl<'a> Attempt<'a> {
         tokio::time::sleep_until(next).await;
         Ok(())
     }
+}
+
+fn unread(why: &str) -> End {
+    End::Result(StepResult::failed(format!(
+        "its state could not be read: {why}"
+    )))
 }

@@ -235,12 +235,12 @@ impl<'a> Api<'a> {
     pub async fn read(&self, thing: &Thing) -> Heard {
         // The semaphore is never closed; without a permit we would only be less polite.
         let _place = self.places.acquire().await;
-        let kept = match self.turn(thing).await {
+        let turn = match self.turn(thing).await {
             Ok(turn) => turn,
             Err(heard) => return heard,
         };
         let heard = self.read_now(thing).await;
-        drop(kept);
+        drop(turn);
         if let Some(path) = thing.path() {
             let body = heard.body.as_ref().map(|body| thing.gist(body));
             self.known.note_answer(&path, self.tools.clock.now(), body);
@@ -267,16 +267,17 @@ impl<'a> Api<'a> {
         };
         match (desk.pacer().turn_within(lane, wait).await, known) {
             (Some(turn), _) => Ok(turn),
-            (None, Some(body)) => Err(Heard {
-                finding: Finding {
+            (None, Some(body)) => {
+                let well = Finding {
                     outcome: Outcome::Ok,
                     detail: None,
-                },
-                body: Some(body),
-                gone: false,
-                silent: false,
-                earlier: true,
-            }),
+                };
+                Err(Heard {
+                    body: Some(body),
+                    earlier: true,
+                    ..Heard::nothing(well)
+                })
+            }
             (None, None) => Err(self.no_turn(thing)),
         }
     }
@@ -378,11 +379,8 @@ impl<'a> Api<'a> {
             let body = serde_json::from_slice::<Value>(&kept.bytes).ok();
             return match body.filter(|body| thing.fits(self.spec, body)) {
                 Some(body) => Heard {
-                    finding: in_time(answer, self.limits),
                     body: Some(body),
-                    gone: false,
-                    silent: false,
-                    earlier: false,
+                    ..Heard::nothing(in_time(answer, self.limits))
                 },
                 None => {
                     let what = thing.words();
