@@ -252,7 +252,7 @@ impl fmt::Debug for MediaServicesSpec {
             .field("key_delivery", &self.key_delivery.as_deref().map(masked))
             .field("stuck_after", &self.stuck_after)
             .field("stuck_fails", &self.stuck_fails)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 

@@ -28,8 +28,11 @@
 //! stopped means depends on which site is active: `decision::reading` judges it. It also judges what a silent API means for
 //! an account that was stopped when that last spoke: for one site it is the site's fault, for all sites the API's own.
 //!
-//! Read in every round: each named streaming endpoint and live event, and the list of transforms; every minute one page
-//! of jobs of each of eight transforms; every ten minutes, and while anything is not well, the account itself.
+//! What cannot be sent, as its URL or token is none, is unknown: a mistake of the settings is no outage.
+//!
+//! Read in every round: each named streaming endpoint and live event, and where it encodes the list of transforms; every
+//! minute, or more often where `stuck_after` is short, one page of jobs of each of eight transforms, and one of older
+//! jobs where that does not tell; every ten minutes, and while it is not well, the account itself.
 
 use std::sync::Arc;
 
