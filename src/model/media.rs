@@ -48,6 +48,15 @@ impl ResourceKind {
         }
     }
 
+    /// The segment of URLs.
+    #[must_use]
+    pub const fn segment(self) -> &'static str {
+        match self {
+            Self::StreamingEndpoint => "streamingEndpoints",
+            Self::LiveEvent => "liveEvents",
+        }
+    }
+
     /// The one with this name, as a step calls it: `streaming endpoint default`.
     #[must_use]
     pub fn named(self, name: &str) -> String {
@@ -94,6 +103,9 @@ pub struct MediaServicesSpec {
     /// Whether stuck is failed; else it is degraded.
     pub stuck_fails: bool,
 }
+
+/// The newest version of the streaming part of the `Microsoft.Media` API.
+const STREAMING_API: &str = "2022-11-01";
 
 /// What stands for the name of a streaming host in `streaming_probe`.
 pub const HOST: &str = "{host}";
@@ -173,6 +185,13 @@ impl MediaServicesSpec {
         }
     }
 
+    /// The URL of what is below the thing of this sort and name; of the thing itself where `below` is empty.
+    #[must_use]
+    pub fn resource_url(&self, kind: ResourceKind, name: &str, below: &str) -> String {
+        let segment = kind.segment();
+        self.api_url(&format!("/{segment}/{name}{below}"), STREAMING_API)
+    }
+
     /// The URL at which a streaming host is probed; `None` where it is not.
     #[must_use]
     pub fn probe_url(&self, host: &str) -> Option<String> {
@@ -233,7 +252,7 @@ impl fmt::Debug for MediaServicesSpec {
             .field("key_delivery", &self.key_delivery.as_deref().map(masked))
             .field("stuck_after", &self.stuck_after)
             .field("stuck_fails", &self.stuck_fails)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
@@ -306,6 +325,24 @@ mod tests {
         for other in ["", "live event", "live eventful", "dns record x"] {
             assert_eq!(ResourceKind::split(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn only_azure_is_told_the_version_of_its_api() {
+        let mut spec = spec("", "/a");
+        let start = |spec: &MediaServicesSpec| {
+            spec.resource_url(ResourceKind::LiveEvent, "studio", "/start")
+        };
+        assert_eq!(
+            start(&spec),
+            "https://arm.example/subscriptions/s/liveEvents/studio/start?api-version=2022-11-01"
+        );
+        spec.kind = MediaKind::Mkio;
+        spec.resource_id = "https://mkio.example/api/ams/p".to_owned();
+        assert_eq!(
+            start(&spec),
+            "https://mkio.example/api/ams/p/liveEvents/studio/start"
+        );
     }
 
     #[test]

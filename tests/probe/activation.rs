@@ -1,15 +1,17 @@
 //! One attempt at a step against an API that answers what a test tells it to.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
+use tokio::sync::watch;
 use understudy::adapters::activation::{Activator, Fence, Performed, Standing};
 use understudy::adapters::azure::identity::Identity;
+use understudy::adapters::azure::pace::ACTIONS_ON_ACCOUNT;
 use understudy::model::moves::{Stage, Step, StepResult};
 use understudy::model::name::{AccountKey, GroupName, Service, SiteName};
 use understudy::model::policy::Policy;
@@ -27,26 +29,35 @@ enum Api {
     Refusing(&'static str, u16),
     /// The state is this until a call, which is answered with this status, and at once in effect.
     Obeying(&'static str, u16),
+    /// The state is this for ever; calls are accepted, as operations that never end.
+    Dawdling(&'static str),
 }
 
 #[derive(Clone)]
 struct Shared {
     api: Api,
-    calls: Arc<Mutex<Vec<String>>>,
+    calls: watch::Sender<Vec<String>>,
 }
 
 async fn answer(State(shared): State<Shared>, request: axum::extract::Request) -> Response {
     let is_call = request.method() == Method::POST;
-    let mut calls = shared.calls.lock().unwrap();
+    let path = request.uri().path().to_owned();
     if is_call {
-        calls.push(request.uri().path().to_owned());
+        shared.calls.send_modify(|calls| calls.push(path.clone()));
     }
     let (status, state) = match shared.api {
         Api::Always(status) => (status, ""),
         Api::Refusing(state, status) => (if is_call { status } else { 200 }, state),
         Api::Obeying(_, status) if is_call => (status, ""),
+        Api::Dawdling(_) if path == OPERATION => {
+            return axum::Json(json!({"status": "InProgress"})).into_response();
+        }
+        Api::Dawdling(_) if is_call => {
+            return (StatusCode::ACCEPTED, followed(&request)).into_response();
+        }
+        Api::Dawdling(state) => (200, state),
         Api::Obeying(state, _) => {
-            let state = match calls.last() {
+            let state = match shared.calls.borrow().last() {
                 None => state,
                 Some(call) if call.ends_with("/start") => "Running",
                 Some(_) => "Stopped",
@@ -60,6 +71,17 @@ async fn answer(State(shared): State<Shared>, request: axum::extract::Request) -
     }
     let body = json!({"properties": {"resourceState": state}}).to_string();
     (status, body).into_response()
+}
+
+/// Where an operation that never ends is followed.
+const OPERATION: &str = "/operation";
+
+fn followed(request: &axum::extract::Request) -> HeaderMap {
+    let host = request.headers()[header::HOST].to_str().unwrap();
+    let url = format!("http://{host}{OPERATION}");
+    let mut headers = HeaderMap::new();
+    headers.insert("azure-asyncoperation", url.parse().unwrap());
+    headers
 }
 
 fn group(url: &str) -> GroupSpec {
@@ -90,20 +112,34 @@ fn group(url: &str) -> GroupSpec {
     }
 }
 
-/// What comes of one attempt, and the calls that it made.
-async fn attempt(stage: Stage, api: Api) -> (Performed, Vec<String>) {
+/// An activator, and a group whose account has this API.
+struct World {
+    activator: Activator,
+    spec: GroupSpec,
+    calls: watch::Sender<Vec<String>>,
+}
+
+async fn world(api: Api) -> World {
+    let calls = watch::Sender::default();
     let shared = Shared {
         api,
-        calls: Arc::default(),
+        calls: calls.clone(),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let spec = group(&format!("http://{}", listener.local_addr().unwrap()));
-    let app = axum::Router::new()
-        .fallback(answer)
-        .with_state(shared.clone());
+    let app = axum::Router::new().fallback(answer).with_state(shared);
     tokio::spawn(async move { axum::serve(listener, app).await });
     let http = understudy::adapters::http::client().unwrap();
     let identity = Identity::from_settings(&http, &|_| None);
+    World {
+        activator: Activator::new(http, identity),
+        spec,
+        calls,
+    }
+}
+
+/// One attempt of twenty seconds.
+async fn perform(world: &World, stage: Stage) -> Performed {
     let account = AccountKey {
         site: SiteName::from("west"),
         service: Service::MediaServices,
@@ -112,10 +148,17 @@ async fn attempt(stage: Stage, api: Api) -> (Performed, Vec<String>) {
     let step = Step::new(stage, account, "streaming endpoint default".to_owned());
     let fence = Fence::new(|| Box::pin(async { Standing::Ours }));
     let until = (Instant::now() + Duration::from_secs(20)).into();
-    let performed = Activator::new(http, identity)
-        .perform(&spec, &step, until, &fence)
-        .await;
-    let calls = shared.calls.lock().unwrap().clone();
+    let World {
+        activator, spec, ..
+    } = world;
+    activator.perform(spec, &step, until, &fence).await
+}
+
+/// What comes of one attempt, and the calls that it made.
+async fn attempt(stage: Stage, api: Api) -> (Performed, Vec<String>) {
+    let world = world(api).await;
+    let performed = perform(&world, stage).await;
+    let calls = world.calls.borrow().clone();
     (performed, calls)
 }
 
@@ -164,4 +207,16 @@ async fn a_call_that_is_accepted_with_whatever_status_was_ours() {
     assert_eq!((started.began, calls.len()), (false, 0));
     let (refused, _) = attempt(Stage::Activate, Api::Refusing("Stopped", 400)).await;
     assert!(!refused.began);
+}
+
+#[tokio::test]
+async fn what_is_only_followed_keeps_no_other_from_being_asked_for() {
+    let world = world(Api::Dawdling("Stopped")).await;
+    let many = ACTIONS_ON_ACCOUNT.at_once + 1;
+    let mut calls = world.calls.subscribe();
+    let attempts = join_all((0..many).map(|_| perform(&world, Stage::Activate)));
+    tokio::select! {
+        all = calls.wait_for(|calls| calls.len() == many) => assert!(all.is_ok()),
+        ended = attempts => panic!("{} of {many} were asked for: {ended:?}", world.calls.borrow().len()),
+    }
 }

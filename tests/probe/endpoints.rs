@@ -172,3 +172,28 @@ async fn any_answer_of_the_control_target_is_alive() {
     fake.always(Door::Page, Reply::text(200, "").manner(Manner::Silence));
     assert!(prober.control_failed(&fake.base, &hasty()).await);
 }
+
+/// URLs that nothing can be asked at.
+const NO_URLS: [&str; 4] = [
+    "https://192.0.2.999/?key=page-secret",
+    "https://page-secret:x/",
+    "ftp://page-secret.example/",
+    "page-secret",
+];
+
+#[tokio::test]
+async fn what_cannot_be_asked_has_not_failed() {
+    let fake = Fake::start().await;
+    let prober = prober(&fake);
+    for url in NO_URLS {
+        let account = page_at(url, &[200], None);
+        let reading = prober.probe("westeurope", &account, &patient()).await;
+        assert_eq!(reading.outcome, Outcome::Unknown, "{url}");
+        let detail = reading.detail.unwrap();
+        assert!(
+            detail.starts_with("the request cannot be made") && !detail.contains("page-secret"),
+            "{url}: {detail}"
+        );
+        assert!(!prober.control_failed(url, &patient()).await, "{url}");
+    }
+}

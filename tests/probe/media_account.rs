@@ -8,7 +8,7 @@ use understudy::adapters::probe::Prober;
 use understudy::decision::reading::judge;
 use understudy::model::evidence::AccountEvidence;
 use understudy::model::policy::Policy;
-use understudy::model::sample::{Outcome, Reading, TokenFact};
+use understudy::model::sample::{ApiFact, Outcome, Reading, TokenFact};
 use understudy::model::spec::{AccountSpec, MediaServicesSpec};
 use understudy::sim::{Fault, Job, JobState, Kind, Scope, Service, World};
 
@@ -274,6 +274,39 @@ async fn mkio_has_its_own_token_errors_and_advice() {
     let reading = stage.ask(&spec).await;
     assert_eq!(reading.outcome, Outcome::Throttled);
     assert!(said(&reading).contains("try again after 5"), "{reading:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_has_not_failed() {
+    let stage = Stage::start(World::two_regions_mkio()).await;
+    let spec = stage.spec(0, &["encoding"]);
+    let unsendable = MediaServicesSpec {
+        token: Some(understudy::model::secret::Secret::new("no\nheader")),
+        ..spec
+    };
+    let reading = stage.ask(&unsendable).await;
+    assert_eq!(reading.outcome, Outcome::Unknown, "{reading:?}");
+    assert_eq!(reading.streaming.api, ApiFact::NotAsked);
+    let spec = stage.spec(0, &["on-demand"]);
+    let no_url = || "https://192.0.2.999/".to_owned();
+    let wrong = [
+        MediaServicesSpec {
+            streaming_probe: no_url(),
+            ..spec.clone()
+        },
+        MediaServicesSpec {
+            key_delivery: Some(no_url()),
+            ..spec
+        },
+    ];
+    for spec in wrong {
+        let reading = stage.ask(&spec).await;
+        assert_eq!(reading.outcome, Outcome::Unknown, "{reading:?}");
+        assert!(
+            said(&reading).contains("the request cannot be made"),
+            "{reading:?}"
+        );
+    }
 }
 
 /// What the documentation promises of the cost.

@@ -397,3 +397,17 @@ async fn an_unreachable_arm_is_named_as_issuer() {
     );
     assert!(reading.detail.unwrap().contains("connection refused"));
 }
+
+#[tokio::test]
+async fn a_token_that_cannot_be_sent_says_nothing_of_the_account() {
+    let fake = Fake::start().await;
+    fake.always(
+        Door::Mint,
+        Reply::json(200, &json!({"accessToken": "no\nheader"})),
+    );
+    let reading = ask(&prober(&fake), &fake.account("a")).await;
+    assert_eq!(reading.outcome, Outcome::Unknown, "{reading:?}");
+    let detail = reading.detail.unwrap();
+    assert!(detail.starts_with("the request cannot be made"), "{detail}");
+    assert_eq!(fake.count(Door::List), 0);
+}

@@ -152,27 +152,17 @@ impl<'a> Attempt<'a> {
     }
 
     async fn look(&mut self) -> Result<(), End> {
-        let url = self.target.state_url();
-        let reply = match self.get(&url).await? {
+        let reply = match self.get(&self.target.state_url).await? {
             Ok(reply) => reply,
-            Err(none) => return Err(End::Result(self.unread(&none.detail, None))),
+            Err(none) => return Err(unread(&none.detail)),
         };
-        match (reply.status, reply.property("resourceState")) {
+        match (reply.status, reply.state()) {
             (200, Some(state)) => {
                 self.seen = state;
                 Ok(())
             }
-            (200, None) => Err(End::Result(
-                self.unread("it answered something that is not its answer", None),
-            )),
+            (200, None) => Err(unread("it answered something that is not its answer")),
             _ => Err(End::Result(self.refused(&reply))),
-        }
-    }
-
-    fn unread(&self, why: &str, wait: Option<Duration>) -> StepResult {
-        StepResult::Failed {
-            detail: format!("its state could not be read: {why}"),
-            wait: wait.and_then(|wait| SignedDuration::try_from(wait).ok()),
         }
     }
 
@@ -207,7 +197,7 @@ impl<'a> Attempt<'a> {
             let subscription = self.tools.actions.turn(&self.target.subscription).await;
             (account, subscription)
         };
-        let Ok(_turns) = tokio::time::timeout_at(self.until, turns).await else {
+        let Ok(turns) = tokio::time::timeout_at(self.until, turns).await else {
             return Err(End::Late);
         };
         match (fence.ask().await, self.target.stage) {
@@ -222,12 +212,16 @@ impl<'a> Attempt<'a> {
                 return Err(End::Result(StepResult::failed(line)));
             }
         }
-        let url = self.target.action_url();
-        let (access, until) = (&self.target.access, self.until);
+        let (access, url) = (&self.target.access, &self.target.action_url);
         let post = Method::POST;
-        let reply = self.tools.exchange(access, post, &url, ACTION_LIMIT, until);
-        match reply.await {
-            Ok(reply) => self.answered(&reply, &url).await,
+        let reply = self
+            .tools
+            .exchange(access, post, url, ACTION_LIMIT, self.until)
+            .await;
+        // What is followed now is only looked at: others may ask meanwhile.
+        drop(turns);
+        match reply {
+            Ok(reply) => self.answered(&reply).await,
             Err(NoReply {
                 detail,
                 may_have_landed,
@@ -243,7 +237,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn answered(&mut self, reply: &Reply, url: &str) -> Result<(), End> {
+    async fn answered(&mut self, reply: &Reply) -> Result<(), End> {
         match reply.status {
             200..=204 => {
                 // It was read as not there, so whatever the service did, it did for us.
@@ -252,8 +246,8 @@ impl<'a> Attempt<'a> {
                 if reply.status != 202 {
                     return Ok(());
                 }
-                self.follow(&Follow::of(reply, url), reply.retry_after)
-                    .await
+                let follow = Follow::of(reply, &self.target.action_url);
+                self.follow(&follow, reply.retry_after).await
             }
             // Whether it was done the state will tell: something else may be under way, or it landed before
             // the service broke.
@@ -315,4 +309,10 @@ impl<'a> Attempt<'a> {
         tokio::time::sleep_until(next).await;
         Ok(())
     }
+}
+
+fn unread(why: &str) -> End {
+    End::Result(StepResult::failed(format!(
+        "its state could not be read: {why}"
+    )))
 }

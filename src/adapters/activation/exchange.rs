@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Tools;
 use super::target::Access;
+use crate::adapters::azure::error_body::ErrorBody;
 use crate::adapters::azure::identity::IdentityError;
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;
@@ -115,7 +116,7 @@ impl Tools {
             Ok(Ok((status, headers, body))) => Ok(Reply::read(status, &headers, &body, token)),
             Ok(Err(error)) => Err(NoReply {
                 detail: format!("there was no answer: {}", why(&error)),
-                may_have_landed: !error.is_connect(),
+                may_have_landed: !(error.is_connect() || error.is_builder()),
             }),
             Err(_) => Err(NoReply {
                 detail: format!(
@@ -147,7 +148,7 @@ impl Reply {
         };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let status = status.as_u16();
-        let reason = reason(&body, token);
+        let reason = ErrorBody::of(&body, Some(token)).to_string();
         Self {
             status,
             operation: text("azure-asyncoperation"),
@@ -159,12 +160,10 @@ impl Reply {
         }
     }
 
-    /// A text of the resource's properties, which MK.IO's newer paths call `spec`.
-    pub(super) fn property(&self, name: &str) -> Option<String> {
-        ["properties", "spec"].into_iter().find_map(|parent| {
-            let text = self.body.pointer(&format!("/{parent}/{name}"))?.as_str()?;
-            Some(plain(text, &[]))
-        })
+    /// The state of the resource, where the answer is one.
+    pub(super) fn state(&self) -> Option<String> {
+        let state = self.body.pointer("/properties/resourceState")?.as_str()?;
+        Some(plain(state, &[]))
     }
 }
 
@@ -173,46 +172,9 @@ fn seconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// `: Code: message` of an error body in ARM's shape or MK.IO's, where it has one. The code `None` is no error.
-fn reason(body: &Value, token: &Secret) -> String {
-    let text = |name: &str| {
-        body.pointer(&format!("/error/{name}"))
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("none"))
-            .map(|text| plain(text, &[token.reveal()]))
-    };
-    [text("code"), text("message").or_else(|| text("detail"))]
-        .into_iter()
-        .flatten()
-        .map(|part| format!(": {part}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn reasons_are_read_in_both_shapes_and_without_the_token() {
-        let token = Secret::new("hunter2");
-        let cases = [
-            (
-                json!({"error": {"code": "Conflict", "message": "no hunter2 for\nyou"}}),
-                ": Conflict: no [secret] for you",
-            ),
-            (
-                json!({"error": {"code": "TooMany", "detail": "slower"}, "status": 429}),
-                ": TooMany: slower",
-            ),
-            (json!({"error": {"code": "None", "message": null}}), ""),
-            (Value::Null, ""),
-        ];
-        for (body, expected) in cases {
-            assert_eq!(reason(&body, &token), expected);
-        }
-    }
 
     #[test]
     fn a_wait_is_whole_seconds() {

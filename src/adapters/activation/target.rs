@@ -6,17 +6,6 @@ use crate::model::name::{AccountKey, Service};
 use crate::model::secret::Secret;
 use crate::model::spec::{AccountSpec, GroupSpec, MediaKind, MediaServicesSpec};
 
-/// The newest version of the streaming part of the `Microsoft.Media` API.
-const API_VERSION: &str = "2022-11-01";
-
-/// The segment of URLs.
-const fn segment(kind: ResourceKind) -> &'static str {
-    match kind {
-        ResourceKind::StreamingEndpoint => "streamingEndpoints",
-        ResourceKind::LiveEvent => "liveEvents",
-    }
-}
-
 /// The built-in role that may start and stop it, besides Contributor and Owner.
 const fn role(kind: ResourceKind) -> &'static str {
     match kind {
@@ -58,9 +47,11 @@ pub(super) struct Target {
     /// What its requests are counted by.
     pub(super) subscription: String,
     pub(super) account: String,
+    /// Where its state is read.
+    pub(super) state_url: String,
+    /// Where it is asked for.
+    pub(super) action_url: String,
     kind: ResourceKind,
-    url: String,
-    query: &'static str,
 }
 
 impl Target {
@@ -93,29 +84,9 @@ impl Target {
             subscription: media.subscription().to_owned(),
             account: media.url(),
             kind,
-            url: format!("{}/{}/{name}", media.url(), segment(kind)),
-            query: match media.kind {
-                MediaKind::Azure => API_VERSION,
-                MediaKind::Mkio => "",
-            },
+            state_url: media.resource_url(kind, name, ""),
+            action_url: media.resource_url(kind, name, &format!("/{}", step.stage.verb())),
         }))
-    }
-
-    /// Where its state is read.
-    pub(super) fn state_url(&self) -> String {
-        self.with_version(self.url.clone())
-    }
-
-    /// Where it is asked for.
-    pub(super) fn action_url(&self) -> String {
-        self.with_version(format!("{}/{}", self.url, self.stage.verb()))
-    }
-
-    fn with_version(&self, url: String) -> String {
-        match self.query {
-            "" => url,
-            version => format!("{url}?api-version={version}"),
-        }
     }
 
     /// What is to be done about a refusal of the token or the role.
@@ -162,9 +133,9 @@ mod tests {
             resource: "live event studio".to_owned(),
             subscription: String::new(),
             account: String::new(),
+            state_url: String::new(),
+            action_url: String::new(),
             kind: ResourceKind::LiveEvent,
-            url: "https://api.example/a/liveEvents/studio".to_owned(),
-            query: "",
         }
     }
 
@@ -186,19 +157,5 @@ mod tests {
             assert_eq!(target(Stage::Activate).judge(state), to_start, "{state}");
             assert_eq!(target(Stage::Retire).judge(state), to_stop, "{state}");
         }
-    }
-
-    #[test]
-    fn a_version_is_named_where_there_is_one() {
-        let mut target = target(Stage::Retire);
-        assert_eq!(
-            target.action_url(),
-            "https://api.example/a/liveEvents/studio/stop"
-        );
-        target.query = API_VERSION;
-        assert_eq!(
-            target.state_url(),
-            "https://api.example/a/liveEvents/studio?api-version=2022-11-01"
-        );
     }
 }

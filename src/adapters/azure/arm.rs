@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::error_body::ErrorBody;
 use super::identity::{Identity, IdentityError};
 use crate::adapters::http::{plain, span, why};
 use crate::model::secret::Secret;
@@ -37,7 +38,7 @@ pub enum ArmError {
     /// It is asked too often: try again.
     #[error("{0}")]
     Throttled(String),
-    /// It refused us: a person must mend something.
+    /// It refused us, or cannot even be asked: a person must mend something.
     #[error("{0}")]
     Denied(String),
     /// It knows no such resource.
@@ -180,10 +181,14 @@ impl Arm {
         };
         match tokio::time::timeout(REQUEST_LIMIT, answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(ArmError::Unavailable(format!(
-                "ARM cannot be reached: {}",
-                why(&error)
-            ))),
+            Ok(Err(error)) => {
+                let line = format!("ARM cannot be reached: {}", why(&error));
+                Err(match error.is_builder() {
+                    // That speaks of the settings or the token, and not of ARM.
+                    true => ArmError::Denied(line),
+                    false => ArmError::Unavailable(line),
+                })
+            }
             Err(_) => Err(ArmError::Unavailable(format!(
                 "ARM did not answer within {}",
                 span(REQUEST_LIMIT)
@@ -213,7 +218,7 @@ fn read<T: DeserializeOwned>(
             ))
         });
     }
-    let reason = reason(body, secret);
+    let reason = ErrorBody::read(body, Some(secret));
     let said = format!("ARM answered {}{reason}", status.as_u16());
     Err(match status.as_u16() {
         401 => ArmError::Denied(format!("{said} (it does not believe our identity's token)")),
@@ -227,22 +232,6 @@ fn read<T: DeserializeOwned>(
         400..500 => ArmError::Denied(said),
         _ => ArmError::Unavailable(format!("{said}, which is not ARM's way")),
     })
-}
-
-/// `: Code: message` of ARM's error body, if it is one.
-fn reason(body: &[u8], secret: &Secret) -> String {
-    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| {
-        json.pointer(&format!("/error/{name}"))
-            .and_then(serde_json::Value::as_str)
-            .filter(|text| !text.is_empty())
-            .map(|text| plain(text, &[secret.reveal()]))
-    };
-    [text("code"), text("message")]
-        .into_iter()
-        .flatten()
-        .map(|part| format!(": {part}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -305,13 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told_without_the_token() {
+    fn a_refusal_is_told_without_the_token() {
         let body =
             br#"{"error":{"code":"AuthorizationFailed","message":"no top-secret for\nyou"}}"#;
+        let status = StatusCode::CONFLICT;
+        let refused = read::<serde_json::Value>(status, body, &Secret::new("top-secret"));
         assert_eq!(
-            reason(body, &Secret::new("top-secret")),
-            ": AuthorizationFailed: no [secret] for you"
+            refused.unwrap_err().to_string(),
+            "ARM answered 409: AuthorizationFailed: no [secret] for you"
         );
-        assert_eq!(reason(b"<html>", &Secret::new("x")), "");
     }
 }

@@ -4,8 +4,9 @@
 //! 250 reads that refills by 25 a second. `generateAccessToken` is a POST and so a write. We take less, because
 //! moves and people use the same identity.
 //!
-//! Each pace is one process's, and for itself. While many moves are followed in a subscription that has both kinds of
-//! accounts, all together may pass the refill: ARM then answers 429, and is asked again when it says.
+//! Each pace is one process's, and for itself. In a subscription that has both kinds of accounts, or while many moves are
+//! followed, all together may pass the refill: ARM then answers 429. A probe asks again in its next round, a step when
+//! ARM says.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

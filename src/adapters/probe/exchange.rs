@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::adapters::http::{span, why};
+use crate::model::sample::Outcome;
 use crate::model::secret::Secret;
 
 /// The time that one probe has, and what is too slow.
@@ -52,6 +53,9 @@ pub struct Answer {
 /// Nothing that could be judged came back.
 #[derive(Debug, Clone)]
 pub struct NoAnswer {
+    /// What that amounts to: failed; but unknown where no request could be made, because its URL or its token is none.
+    /// That is a mistake of the settings, and says nothing of what would have been asked.
+    pub outcome: Outcome,
     /// What broke, in words.
     pub detail: String,
     /// How long that took.
@@ -67,7 +71,7 @@ pub trait Sink {
 /// Sends a GET and reads its answer into `sink`.
 ///
 /// # Errors
-/// When no status came back.
+/// When no status came back, or no request could be made.
 pub async fn get(
     http: &reqwest::Client,
     url: &str,
@@ -81,14 +85,21 @@ pub async fn get(
         request = request.bearer_auth(secret.reveal());
     }
     let over = || format!("timed out after {}", span(limits.timeout));
-    let no_answer = |detail: String| NoAnswer {
+    let no_answer = |outcome: Outcome, detail: String| NoAnswer {
+        outcome,
         detail,
         latency: begun.elapsed(),
     };
     let mut response = match tokio::time::timeout_at(limits.deadline, request.send()).await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => return Err(no_answer(why(&error))),
-        Err(_) => return Err(no_answer(over())),
+        Ok(Err(error)) => {
+            let outcome = match error.is_builder() {
+                true => Outcome::Unknown,
+                false => Outcome::Failed,
+            };
+            return Err(no_answer(outcome, why(&error)));
+        }
+        Err(_) => return Err(no_answer(Outcome::Failed, over())),
     };
     let broken = loop {
         match tokio::time::timeout_at(limits.deadline, response.chunk()).await {
@@ -118,6 +129,16 @@ pub async fn get(
 #[must_use]
 pub fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Reads no body: the status is all that matters.
+#[derive(Debug)]
+pub struct StatusOnly;
+
+impl Sink for StatusOnly {
+    fn take(&mut self, _: &[u8]) -> bool {
+        false
+    }
 }
 
 /// Keeps a body up to a limit.

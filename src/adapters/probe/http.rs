@@ -10,9 +10,10 @@
 //! | 404, 410 | missing |
 //! | any other status, redirects too: that is not the answer of a service that works | failed |
 //! | none | failed |
+//! | none, as its URL cannot be asked | unknown |
 
 use super::Finding;
-use super::exchange::{Answer, Limits, NoAnswer, Search, get, millis};
+use super::exchange::{Answer, Limits, Search, get, millis};
 use crate::adapters::http::{place, span};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, Reading, Streaming, TokenFact};
@@ -28,7 +29,7 @@ pub async fn probe(http: &reqwest::Client, spec: &HttpSpec, policy: &Policy) -> 
     let answer = get(http, &spec.url, None, limits, &mut search).await;
     let (finding, latency) = match answer {
         Ok(answer) => (judge(spec, &answer, search.found, limits), answer.latency),
-        Err(NoAnswer { detail, latency }) => (Finding::new(Outcome::Failed, detail), latency),
+        Err(none) => (Finding::new(none.outcome, none.detail), none.latency),
     };
     Reading {
         outcome: finding.outcome,

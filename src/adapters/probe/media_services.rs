@@ -28,8 +28,11 @@
 //! stopped means depends on which site is active: `decision::reading` judges it. It also judges what a silent API means for
 //! an account that was stopped when that last spoke: for one site it is the site's fault, for all sites the API's own.
 //!
-//! Read in every round: each named streaming endpoint and live event, and the list of transforms; every minute one page
-//! of jobs of each of eight transforms; every ten minutes, and while anything is not well, the account itself.
+//! What cannot be sent, as its URL or token is none, is unknown: a mistake of the settings is no outage.
+//!
+//! Read in every round: each named streaming endpoint and live event, and where it encodes the list of transforms; every
+//! minute, or more often where `stuck_after` is short, one page of jobs of each of eight transforms, and one of older
+//! jobs where that does not tell; every ten minutes, and while it is not well, the account itself.
 
 use std::sync::Arc;
 
@@ -43,7 +46,7 @@ use super::media_services_judge::{Endpoint, Event, Seen, of_api};
 use super::media_services_known::Known;
 use super::stuck::{Kind, Tally};
 use super::{Finding, Tools};
-use crate::model::media::{MediaKind, MediaServicesSpec, Workload};
+use crate::model::media::{MediaKind, MediaServicesSpec, ResourceKind, Workload};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, Reading};
 
@@ -211,7 +214,7 @@ impl Probe<'_> {
                 _ => None,
             }
         };
-        let thing = Thing::Endpoint(name.to_owned());
+        let thing = Thing::Resource(ResourceKind::StreamingEndpoint, name.to_owned());
         let (heard, early) = futures::join!(self.api.read(&thing), early);
         let read = heard.body.as_ref().map(|body| &body["properties"]);
         let host = read.and_then(|properties| host_name(&properties["hostName"]));
@@ -257,7 +260,8 @@ impl Probe<'_> {
 
     async fn events(&self) -> Vec<Event> {
         let names = self.spec.events().to_vec();
-        let things: Vec<Thing> = names.iter().cloned().map(Thing::Event).collect();
+        let thing = |name: &String| Thing::Resource(ResourceKind::LiveEvent, name.clone());
+        let things: Vec<Thing> = names.iter().map(thing).collect();
         let heard = self.read_all(&things).await;
         let events = names.into_iter().zip(heard);
         events

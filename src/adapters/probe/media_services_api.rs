@@ -8,22 +8,24 @@
 //! | 401, 403 with a token from memory | one more attempt with a new one |
 //! | 401, 403 with a new token, any other 4xx | denied |
 //! | 404, 410, `ResourceNotFound`, or its provider is not there any more | missing |
-//! | without a token: 401, 403 | unknown |
+//! | our identity is refused a token | denied |
+//! | no token could be had, and it answers any 4xx but 408 without one | unknown |
+//! | none, as its URL or token cannot be sent | unknown |
 //! | its turn to be read has not come in time | unknown |
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::exchange::{Answer, Kept, Limits, NoAnswer, get};
+use super::exchange::{Answer, Kept, Limits, get};
 use super::http::{in_time, throttled};
 use super::media_services_known::Known;
 use super::{Finding, Tools};
 use crate::adapters::azure::arm::scope;
+use crate::adapters::azure::error_body::ErrorBody;
 use crate::adapters::azure::identity::IdentityError;
 use crate::adapters::azure::pace::Turn;
-use crate::adapters::http::plain;
-use crate::model::media::{MediaKind, MediaServicesSpec};
+use crate::model::media::{MediaKind, MediaServicesSpec, ResourceKind};
 use crate::model::policy::Policy;
 use crate::model::sample::{Outcome, TokenFact};
 use crate::model::secret::Secret;
@@ -44,16 +46,15 @@ const FRESH_AT_MOST: SignedDuration = SignedDuration::from_mins(5);
 /// Versions of the API, by what is read. The newest of each family.
 const ACCOUNTS: &str = "2023-01-01";
 const ENCODING: &str = "2022-07-01";
-const STREAMING: &str = "2022-11-01";
 
 /// What ARM calls a service that is no longer there.
 const GONE: [&str; 6] = [
-    "resourcenotfound",
-    "parentresourcenotfound",
-    "noregisteredproviderfound",
-    "invalidresourcenamespace",
-    "invalidresourcetype",
-    "missingsubscriptionregistration",
+    "ResourceNotFound",
+    "ParentResourceNotFound",
+    "NoRegisteredProviderFound",
+    "InvalidResourceNamespace",
+    "InvalidResourceType",
+    "MissingSubscriptionRegistration",
 ];
 
 /// What is read.
@@ -65,10 +66,8 @@ pub enum Thing {
     Transforms,
     /// A page of jobs: of one transform, or with MK.IO of all; the newest first; with an instant, those made before.
     Jobs(Option<String>, Option<jiff::Timestamp>),
-    /// One streaming endpoint.
-    Endpoint(String),
-    /// One live event.
-    Event(String),
+    /// One streaming endpoint or live event.
+    Resource(ResourceKind, String),
 }
 
 impl Thing {
@@ -78,8 +77,7 @@ impl Thing {
             Self::Account => "the account".to_owned(),
             Self::Transforms => "the list of transforms".to_owned(),
             Self::Jobs(..) => "a list of jobs".to_owned(),
-            Self::Endpoint(name) => format!("streaming endpoint {name}"),
-            Self::Event(name) => format!("live event {name}"),
+            Self::Resource(kind, name) => kind.named(name),
         }
     }
 
@@ -102,8 +100,7 @@ impl Thing {
                 // What comes after a plus is read differently by different servers.
                 format!("{url}{mark}{}", query.finish().replace('+', "%20"))
             }
-            Self::Endpoint(name) => spec.api_url(&format!("/streamingEndpoints/{name}"), STREAMING),
-            Self::Event(name) => spec.api_url(&format!("/liveEvents/{name}"), STREAMING),
+            Self::Resource(kind, name) => spec.resource_url(*kind, name, ""),
         }
     }
 
@@ -112,8 +109,7 @@ impl Thing {
         match self {
             Self::Account | Self::Jobs(..) => None,
             Self::Transforms => Some("transforms".to_owned()),
-            Self::Endpoint(name) => Some(format!("streamingEndpoints/{name}")),
-            Self::Event(name) => Some(format!("liveEvents/{name}")),
+            Self::Resource(kind, name) => Some(format!("{}/{name}", kind.segment())),
         }
     }
 
@@ -127,7 +123,7 @@ impl Thing {
                 let names: Vec<Value> = names.map(|each| json!({ "name": each["name"] })).collect();
                 json!({ "value": names })
             }
-            Self::Endpoint(_) | Self::Event(_) => {
+            Self::Resource(..) => {
                 let properties = &body["properties"];
                 json!({ "properties": {
                     "resourceState": properties["resourceState"],
@@ -142,7 +138,7 @@ impl Thing {
         match self {
             Self::Account if spec.kind == MediaKind::Azure => body["properties"].is_object(),
             Self::Account | Self::Transforms | Self::Jobs(..) => body["value"].is_array(),
-            Self::Endpoint(_) | Self::Event(_) => body["properties"]["resourceState"].is_string(),
+            Self::Resource(..) => body["properties"]["resourceState"].is_string(),
         }
     }
 }
@@ -239,12 +235,12 @@ impl<'a> Api<'a> {
     pub async fn read(&self, thing: &Thing) -> Heard {
         // The semaphore is never closed; without a permit we would only be less polite.
         let _place = self.places.acquire().await;
-        let kept = match self.turn(thing).await {
+        let turn = match self.turn(thing).await {
             Ok(turn) => turn,
             Err(heard) => return heard,
         };
         let heard = self.read_now(thing).await;
-        drop(kept);
+        drop(turn);
         if let Some(path) = thing.path() {
             let body = heard.body.as_ref().map(|body| thing.gist(body));
             self.known.note_answer(&path, self.tools.clock.now(), body);
@@ -271,16 +267,17 @@ impl<'a> Api<'a> {
         };
         match (desk.pacer().turn_within(lane, wait).await, known) {
             (Some(turn), _) => Ok(turn),
-            (None, Some(body)) => Err(Heard {
-                finding: Finding {
+            (None, Some(body)) => {
+                let well = Finding {
                     outcome: Outcome::Ok,
                     detail: None,
-                },
-                body: Some(body),
-                gone: false,
-                silent: false,
-                earlier: true,
-            }),
+                };
+                Err(Heard {
+                    body: Some(body),
+                    earlier: true,
+                    ..Heard::nothing(well)
+                })
+            }
             (None, None) => Err(self.no_turn(thing)),
         }
     }
@@ -360,16 +357,13 @@ impl<'a> Api<'a> {
         let answer = get(&self.tools.http, &url, token, self.limits, &mut kept).await;
         match answer {
             Ok(answer) => (answer.status, self.judge(thing, &answer, &kept, token)),
-            Err(NoAnswer { detail, .. }) => {
-                let line = format!("{}: {detail}", self.whose());
-                let nothing = Heard::nothing(Finding::new(Outcome::Failed, line));
-                (
-                    0,
-                    Heard {
-                        silent: true,
-                        ..nothing
-                    },
-                )
+            Err(none) => {
+                let line = format!("{}: {}", self.whose(), none.detail);
+                let heard = Heard {
+                    silent: none.outcome == Outcome::Failed,
+                    ..Heard::nothing(Finding::new(none.outcome, line))
+                };
+                (0, heard)
             }
         }
     }
@@ -385,11 +379,8 @@ impl<'a> Api<'a> {
             let body = serde_json::from_slice::<Value>(&kept.bytes).ok();
             return match body.filter(|body| thing.fits(self.spec, body)) {
                 Some(body) => Heard {
-                    finding: in_time(answer, self.limits),
                     body: Some(body),
-                    gone: false,
-                    silent: false,
-                    earlier: false,
+                    ..Heard::nothing(in_time(answer, self.limits))
                 },
                 None => {
                     let what = thing.words();
@@ -398,9 +389,13 @@ impl<'a> Api<'a> {
                 }
             };
         }
-        let said = Said::of(&kept.bytes, token);
-        let line = format!("{whose} answered {status}{}", said.line);
-        let is_gone = matches!(status, 404 | 410) || (400..500).contains(&status) && said.is_gone;
+        let said = ErrorBody::read(&kept.bytes, token);
+        let line = format!("{whose} answered {status}{said}");
+        let says_gone = said.code.is_some_and(|code| {
+            let mut gone = GONE.into_iter();
+            gone.any(|each| code.eq_ignore_ascii_case(each))
+        });
+        let is_gone = matches!(status, 404 | 410) || (400..500).contains(&status) && says_gone;
         match status {
             _ if is_gone => Heard {
                 gone: true,
@@ -445,39 +440,5 @@ async fn identity_token(tools: &Tools, spec: &MediaServicesSpec, limits: Limits)
         Ok(Err(IdentityError::Unavailable(line))) => Credential::None(line),
         Ok(Err(IdentityError::Refused(line))) => Credential::Refused(line),
         Err(_) => Credential::None("none came in time".to_owned()),
-    }
-}
-
-/// What an error body says.
-struct Said {
-    /// `: Code: message`, or nothing.
-    line: String,
-    /// Whether its code is one of what is not there.
-    is_gone: bool,
-}
-
-impl Said {
-    /// Reads ARM's error body, or MK.IO's, which calls the message `detail`.
-    fn of(body: &[u8], token: Option<&Secret>) -> Self {
-        let json: Value = serde_json::from_slice(body).unwrap_or_default();
-        let secret = token.map(Secret::reveal).unwrap_or_default();
-        let text = |name: &str| {
-            let text = json.get("error")?.get(name)?.as_str()?;
-            (!text.is_empty()).then(|| plain(text, &[secret]))
-        };
-        let code = text("code");
-        let is_gone = code.as_ref().is_some_and(|code| {
-            let code = code.to_ascii_lowercase();
-            GONE.contains(&code.as_str())
-        });
-        let parts = [code, text("message").or_else(|| text("detail"))];
-        Self {
-            line: parts
-                .into_iter()
-                .flatten()
-                .map(|part| format!(": {part}"))
-                .collect(),
-            is_gone,
-        }
     }
 }

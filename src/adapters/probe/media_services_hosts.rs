@@ -4,7 +4,7 @@
 use tokio::sync::Semaphore;
 
 use super::Finding;
-use super::exchange::{Answer, Limits, NoAnswer, Sink, get};
+use super::exchange::{Answer, Limits, StatusOnly, get};
 use super::http::{in_time, throttled};
 use crate::adapters::http::place;
 use crate::model::media::MediaServicesSpec;
@@ -29,7 +29,7 @@ pub enum Data {
     },
     /// It did not answer.
     Silent {
-        /// Failed, with what broke.
+        /// Failed, with what broke; unknown where its URL is none.
         finding: Finding,
         /// The host and port that were asked.
         host: String,
@@ -51,7 +51,7 @@ impl Data {
     pub fn into_check(self) -> Option<(Finding, String)> {
         match self {
             Self::NotAsked | Self::Nameless => None,
-            Self::Answers { finding, host, .. } | Self::Silent { finding, host, .. } => {
+            Self::Answers { finding, host } | Self::Silent { finding, host } => {
                 Some((finding, host))
             }
         }
@@ -64,15 +64,6 @@ pub struct Hosts<'a> {
     spec: &'a MediaServicesSpec,
     limits: Limits,
     places: Semaphore,
-}
-
-/// The status is all that matters.
-struct Nothing;
-
-impl Sink for Nothing {
-    fn take(&mut self, _: &[u8]) -> bool {
-        false
-    }
 }
 
 impl<'a> Hosts<'a> {
@@ -124,7 +115,7 @@ impl<'a> Hosts<'a> {
         // The semaphore is never closed; without a permit we would only be less polite.
         let _place = self.places.acquire().await;
         let host = place(url);
-        match get(self.http, url, None, self.limits, &mut Nothing).await {
+        match get(self.http, url, None, self.limits, &mut StatusOnly).await {
             Ok(answer) => {
                 let Finding { outcome, detail } = judge(&answer, self.limits);
                 let detail = detail.map(|line| match line.starts_with(what) {
@@ -136,8 +127,8 @@ impl<'a> Hosts<'a> {
                     host,
                 }
             }
-            Err(NoAnswer { detail, .. }) => Data::Silent {
-                finding: Finding::new(Outcome::Failed, format!("{what}: {detail}")),
+            Err(none) => Data::Silent {
+                finding: Finding::new(none.outcome, format!("{what}: {}", none.detail)),
                 host,
             },
         }

@@ -185,7 +185,6 @@ fn of_endpoint(endpoint: Endpoint, is_alive: bool, spec: &MediaServicesSpec) -> 
         Data::Answers {
             finding: data,
             host,
-            ..
         } if read => Check {
             finding: data,
             host,
@@ -194,7 +193,6 @@ fn of_endpoint(endpoint: Endpoint, is_alive: bool, spec: &MediaServicesSpec) -> 
         Data::Silent {
             finding: data,
             host,
-            ..
         } => match (read, before) {
             (false, Some(state)) => {
                 let line = was_stopped(&endpoint.name, &state);

@@ -95,9 +95,7 @@ impl Known {
     /// Notes what was read of a streaming endpoint: its host and its state.
     pub fn note_endpoint(&self, name: &str, host: Option<&str>, state: &str, now: Timestamp) {
         let mut facts = self.facts();
-        if let Some(host) =
-            host.filter(|host| facts.hosts.get(name).map(String::as_str) != Some(host))
-        {
+        if let Some(host) = host {
             facts.hosts.insert(name.to_owned(), host.to_owned());
         }
         let state = (now, state.to_owned());

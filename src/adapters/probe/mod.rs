@@ -24,7 +24,7 @@ pub mod witness;
 
 use std::sync::Arc;
 
-use self::exchange::{Limits, Sink};
+use self::exchange::{Limits, StatusOnly};
 use self::media_services_known::Desk;
 use self::witness::Witness;
 use crate::adapters::azure::account_token::AccountTokens;
@@ -153,15 +153,9 @@ impl Prober {
 
     /// Whether the neutral control target failed. Any HTTP answer is a sign that our own network works.
     pub async fn control_failed(&self, url: &str, policy: &Policy) -> bool {
-        struct Nothing;
-        impl Sink for Nothing {
-            fn take(&mut self, _: &[u8]) -> bool {
-                false
-            }
-        }
         let limits = Limits::start(policy);
-        exchange::get(&self.tools.http, url, None, limits, &mut Nothing)
+        exchange::get(&self.tools.http, url, None, limits, &mut StatusOnly)
             .await
-            .is_err()
+            .is_err_and(|none| none.outcome == Outcome::Failed)
     }
 }

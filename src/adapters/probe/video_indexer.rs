@@ -10,6 +10,7 @@
 //! | 401, 403 with a token from memory | one more attempt with a new one |
 //! | 401, 403 with a new token, any other 4xx | denied |
 //! | 404, 410; or denied while ARM knows no such account | missing |
+//! | none, as its URL or token cannot be sent | unknown |
 //!
 //! An account id that does not exist often answers 401 `USER_NOT_ALLOWED`, not 404: both are for people.
 //!
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::exchange::{Answer, Kept, Limits, NoAnswer, get, millis};
+use super::exchange::{Answer, Kept, Limits, get, millis};
 use super::http::{in_time, throttled};
 use super::stuck::Tally;
 use super::witness::{Said, Witness};
@@ -172,9 +173,9 @@ impl Probe<'_> {
         .await;
         match answer {
             Ok(answer) => judge(&answer, &kept, token, self.limits),
-            Err(NoAnswer { detail, latency }) => Heard {
-                finding: Finding::new(Outcome::Failed, detail),
-                latency,
+            Err(none) => Heard {
+                finding: Finding::new(none.outcome, none.detail),
+                latency: none.latency,
                 status: 0,
                 videos: None,
             },

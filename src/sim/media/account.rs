@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use super::super::world::normal;
+use super::ledger::Family;
 
 /// Who runs an account, and so how its API is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +175,16 @@ impl MediaAccount {
                 self.region
             ),
         }
+    }
+
+    /// Its streaming endpoints and live events, with the states that they have when the simulator starts.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Family, &str, ResourceState)> {
+        let endpoints = self.streaming_endpoints.iter();
+        let endpoints =
+            endpoints.map(|each| (Family::StreamingEndpoints, each.name.as_str(), each.state));
+        let events = self.live_events.iter();
+        let events = events.map(|each| (Family::LiveEvents, each.name.as_str(), each.state));
+        endpoints.chain(events)
     }
 
     /// Gives it a streaming endpoint in this state.

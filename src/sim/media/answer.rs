@@ -119,26 +119,18 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The names of the account's parts of a family, as they were given.
-    fn names(self, family: Family) -> Vec<&'a str> {
-        match family {
-            Family::StreamingEndpoints => {
-                let endpoints = self.account.streaming_endpoints.iter();
-                endpoints.map(|each| each.name.as_str()).collect()
-            }
-            Family::LiveEvents => {
-                let events = self.account.live_events.iter();
-                events.map(|each| each.name.as_str()).collect()
-            }
-        }
+    /// The account's parts of a family.
+    fn of_family(self, family: Family) -> impl Iterator<Item = Part> + use<'a> {
+        let parts = self.account.parts();
+        parts
+            .filter(move |each| each.0 == family)
+            .map(|(family, name, _)| Part::new(family, name))
     }
 
     /// The part of this name, in any case.
     pub(super) fn part(self, family: Family, name: &str) -> Option<Part> {
-        self.names(family)
-            .into_iter()
-            .find(|each| each.eq_ignore_ascii_case(name))
-            .map(|name| Part::new(family, name))
+        self.of_family(family)
+            .find(|each| each.name.eq_ignore_ascii_case(name))
     }
 
     fn shape(self, books: &Books, part: &Part) -> Option<Value> {
@@ -150,10 +142,8 @@ impl<'a> Question<'a> {
         let books = self.at.state.media.open();
         match name {
             None => {
-                let names = self.names(family).into_iter();
-                let all = names
-                    .filter_map(|name| self.shape(&books, &Part::new(family, name)))
-                    .collect();
+                let parts = self.of_family(family);
+                let all = parts.filter_map(|part| self.shape(&books, &part)).collect();
                 self.manner.list(self.at, all)
             }
             Some(name) => self

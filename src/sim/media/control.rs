@@ -67,13 +67,9 @@ impl State {
         let accounts = self.world.media.iter().enumerate();
         accounts
             .flat_map(|(number, account)| {
-                let endpoints = account.streaming_endpoints.iter();
-                let endpoints =
-                    endpoints.map(|each| Part::new(Family::StreamingEndpoints, &each.name));
-                let events = account.live_events.iter();
-                let events = events.map(|each| Part::new(Family::LiveEvents, &each.name));
-                endpoints
-                    .chain(events)
+                let parts = account.parts();
+                let parts = parts.map(|(family, name, _)| Part::new(family, name));
+                parts
                     .filter_map(|part| line(number, account, &part))
                     .collect::<Vec<_>>()
             })

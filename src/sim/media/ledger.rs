@@ -181,12 +181,7 @@ impl Ledger {
         let mut books = Books::default();
         let since = Timestamp::now();
         for (at, account) in accounts.iter().enumerate() {
-            let endpoints = account.streaming_endpoints.iter();
-            let endpoints =
-                endpoints.map(|each| (Family::StreamingEndpoints, &each.name, each.state));
-            let events = account.live_events.iter();
-            let events = events.map(|each| (Family::LiveEvents, &each.name, each.state));
-            for (family, name, state) in endpoints.chain(events) {
+            for (family, name, state) in account.parts() {
                 let key = (at, Part::new(family, name));
                 books.held.insert(key, Held { state, since });
             }
