@@ -8,27 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::handler::Handler;
-
-const CONFIG: &str = r#"
-[controller]
-vantage = "francecentral"
-[store]
-kind = "embedded"
-path = "state"
-[[groups]]
-name = "contoso"
-  [[groups.sites]]
-  region = "westeurope"
-    [[groups.sites.http]]
-    name = "captions"
-    url = "http://127.0.0.1:9/health"
-  [[groups.sites]]
-  region = "northeurope"
-    [[groups.sites.http]]
-    name = "captions"
-    url = "http://127.0.0.1:9/health"
-"#;
+use crate::handler::{Handler, TWO_SITES};
 
 /// The lookup that must be answered whatever others do.
 pub const LOOKUP: &str = "/api/groups/contoso/active";
@@ -45,7 +25,7 @@ impl Stage {
     /// A handler that has ticked once.
     pub async fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("understudy.toml"), CONFIG).unwrap();
+        std::fs::write(folder.path().join("understudy.toml"), TWO_SITES).unwrap();
         let handler = Handler::start(folder.path(), &BTreeMap::new()).await;
         let stage = Self {
             handler,
