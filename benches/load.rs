@@ -21,9 +21,9 @@ use load::Answers;
 use load::check::told;
 use load::lookups::Seen;
 use load::scene::{Kept, Outage, Scene, Size};
-use support::figures::short;
-use support::process::Used;
+use support::figures::{quantile, short};
 use support::table::{Table, machine};
+use support::used::Used;
 use support::{Role, Try, role, say};
 
 /// Alerts per second.
@@ -164,14 +164,7 @@ fn report(plan: &Plan, [rest, quiet]: [&Seen; 2], outage: &Outage, used: (&[Used
     row("alerts meanwhile", &outage.alerts.answers, false);
     table.print();
     let alerts = &outage.alerts;
-    let after = |share: f64| {
-        let moved = &outage.lookups.moved_after;
-        let last = moved.len().saturating_sub(1) as f64;
-        moved
-            .get((last * share).round() as usize)
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
+    let after = |share: f64| quantile(&outage.lookups.moved_after, share);
     let most = |used: &[Used], of: fn(&Used) -> f64| used.iter().map(of).fold(0.0, f64::max);
     println!(
         "Clients were told of the move of half of the groups after {:.1} s, of the last after {:.1} s. Of the alerts, \

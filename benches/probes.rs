@@ -12,8 +12,9 @@ use support::client::{Request, each_once};
 use support::figures::{median, ratio, short, thousands};
 use support::peer::{self, Running};
 use support::plain::{COUNT, target_command};
-use support::process::{Process, Used, free_port};
+use support::process::{Process, free_port};
 use support::table::{Table, machine};
+use support::used::Used;
 use support::{Role, Try, role, say, turns};
 
 /// Endpoints, each probed once in a round.

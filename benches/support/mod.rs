@@ -9,6 +9,7 @@ pub mod peer;
 pub mod plain;
 pub mod process;
 pub mod table;
+pub mod used;
 
 use std::error::Error;
 

@@ -62,21 +62,6 @@ impl Stage {
         let (status, body) = self.handler.get("/api/health").await;
         assert_eq!(status, 200, "{body}");
     }
-
-    /// Memory of the process in MiB: now, and the most it ever had.
-    pub fn memory(&self) -> (u64, u64) {
-        let path = format!("/proc/{}/status", self.handler.pid());
-        let status = std::fs::read_to_string(path).expect("the process is there");
-        let figure = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|rest| rest.split_whitespace().next());
-            number
-                .and_then(|text| text.parse::<u64>().ok())
-                .expect("a figure")
-                / 1024
-        };
-        (figure("VmRSS:"), figure("VmHWM:"))
-    }
 }
 
 /// One connection.
