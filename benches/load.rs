@@ -24,7 +24,7 @@ use load::scene::{Kept, Outage, Scene, Size};
 use support::figures::{quantile, short};
 use support::table::{Table, machine};
 use support::used::Used;
-use support::{Role, Try, role, say};
+use support::{Try, on_all_threads, play, say};
 
 /// Alerts per second.
 const ALERTS: u32 = 500;
@@ -72,14 +72,7 @@ impl Plan {
 }
 
 fn main() -> Try {
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(measure(Plan::read()?)),
-    }
+    play(|| on_all_threads(measure(Plan::read()?)))
 }
 
 async fn measure(plan: Plan) -> Try {

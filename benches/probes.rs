@@ -15,7 +15,7 @@ use support::plain::{COUNT, target_command};
 use support::process::{Process, free_port};
 use support::table::{Table, machine};
 use support::used::Used;
-use support::{Role, Try, role, say, turns};
+use support::{Try, on_one_thread, play, say, turns};
 
 /// Endpoints, each probed once in a round.
 const ENDPOINTS: usize = 10_000;
@@ -31,14 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const ROUND_LIMIT: Duration = Duration::from_secs(90);
 
 fn main() -> Try {
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(measure()),
-    }
+    play(|| on_one_thread(measure()))
 }
 
 /// What one round of ten thousand probes cost.

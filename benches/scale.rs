@@ -33,6 +33,7 @@ use load::lookups::{self, Asking};
 use stage::{Stage, get};
 use support::process::local;
 use support::used::{Used, used_by};
+use support::{Try, on_all_threads, play};
 use table_proxy::Proxy;
 
 /// Long enough for a tick of ten thousand groups, short enough to wait for.
@@ -118,9 +119,11 @@ struct Tick {
     writes: usize,
 }
 
-#[tokio::main]
-async fn main() {
-    let plan = Plan::read();
+fn main() -> Try {
+    play(|| on_all_threads(measure_all(Plan::read())))
+}
+
+async fn measure_all(plan: Plan) -> Try {
     println!(
         "{} cores; {} store; an interval of {} s",
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -137,6 +140,7 @@ async fn main() {
         let figures = measure(&plan, &accounts, groups).await;
         figures.print(&accounts, groups);
     }
+    Ok(())
 }
 
 const COLUMNS: [&str; 13] = [
