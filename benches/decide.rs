@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use support::figures::{median, ratio, short, thousands};
 use support::table::{Table, machine};
-use support::{Role, Try, role, say, turns};
+use support::{Try, play, say, turns};
 use understudy::adapters::store::heartbeat::{self, Heartbeat};
 use understudy::adapters::store::rows::Row;
 use understudy::decision::{Observation, decide, evidence};
@@ -38,11 +38,7 @@ fn main() -> Try {
     if words.next().is_some() {
         return decisions(words.next().ok_or("--decisions N")?.parse()?);
     }
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => measure(),
-    }
+    play(measure)
 }
 
 /// A piece of work that is repeated, and what once takes, in nanoseconds, turn by turn.

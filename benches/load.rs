@@ -21,10 +21,10 @@ use load::Answers;
 use load::check::told;
 use load::lookups::Seen;
 use load::scene::{Kept, Outage, Scene, Size};
-use support::figures::short;
-use support::process::Used;
+use support::figures::{quantile, short};
 use support::table::{Table, machine};
-use support::{Role, Try, role, say};
+use support::used::Used;
+use support::{Try, on_all_threads, play, say};
 
 /// Alerts per second.
 const ALERTS: u32 = 500;
@@ -72,14 +72,7 @@ impl Plan {
 }
 
 fn main() -> Try {
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(measure(Plan::read()?)),
-    }
+    play(|| on_all_threads(measure(Plan::read()?)))
 }
 
 async fn measure(plan: Plan) -> Try {
@@ -164,14 +157,7 @@ fn report(plan: &Plan, [rest, quiet]: [&Seen; 2], outage: &Outage, used: (&[Used
     row("alerts meanwhile", &outage.alerts.answers, false);
     table.print();
     let alerts = &outage.alerts;
-    let after = |share: f64| {
-        let moved = &outage.lookups.moved_after;
-        let last = moved.len().saturating_sub(1) as f64;
-        moved
-            .get((last * share).round() as usize)
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
+    let after = |share: f64| quantile(&outage.lookups.moved_after, share);
     let most = |used: &[Used], of: fn(&Used) -> f64| used.iter().map(of).fold(0.0, f64::max);
     println!(
         "Clients were told of the move of half of the groups after {:.1} s, of the last after {:.1} s. Of the alerts, \

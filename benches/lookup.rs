@@ -16,7 +16,7 @@ use support::peer::{self, Running};
 use support::plain::{route_command, target_command};
 use support::process::{Process, free_port};
 use support::table::{Table, machine};
-use support::{Role, Try, role, say, turns};
+use support::{Try, on_one_thread, play, say, turns};
 
 /// Kept connections; the Functions host holds a few dozen to a busy handler.
 const CONNECTIONS: usize = 32;
@@ -30,14 +30,7 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const STEADY: u32 = 2_000;
 
 fn main() -> Try {
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(measure()),
-    }
+    play(|| on_one_thread(measure()))
 }
 
 /// Who is asked what, and what came of it.

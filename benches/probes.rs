@@ -12,9 +12,10 @@ use support::client::{Request, each_once};
 use support::figures::{median, ratio, short, thousands};
 use support::peer::{self, Running};
 use support::plain::{COUNT, target_command};
-use support::process::{Process, Used, free_port};
+use support::process::{Process, free_port};
 use support::table::{Table, machine};
-use support::{Role, Try, role, say, turns};
+use support::used::Used;
+use support::{Try, on_one_thread, play, say, turns};
 
 /// Endpoints, each probed once in a round.
 const ENDPOINTS: usize = 10_000;
@@ -30,14 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const ROUND_LIMIT: Duration = Duration::from_secs(90);
 
 fn main() -> Try {
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(measure()),
-    }
+    play(|| on_one_thread(measure()))
 }
 
 /// What one round of ten thousand probes cost.

@@ -10,14 +10,13 @@
 mod azurite;
 #[path = "../tests/support/handler.rs"]
 mod handler;
-#[path = "scale/lookups.rs"]
-mod lookups;
-#[path = "scale/process.rs"]
-mod process;
+#[path = "../tests/support/load/mod.rs"]
+mod load;
 #[path = "../tests/support/program.rs"]
 mod program;
 #[path = "../tests/support/stage.rs"]
 mod stage;
+mod support;
 #[path = "../tests/support/table_proxy.rs"]
 mod table_proxy;
 
@@ -29,9 +28,12 @@ use understudy::sim::{Simulator, World};
 
 use azurite::{Azurite, connection_string, fresh_table};
 use handler::Handler;
-use lookups::{Asking, Spread};
-use process::Usage;
+use load::Answers;
+use load::lookups::{self, Asking};
 use stage::{Stage, get};
+use support::process::local;
+use support::used::{Used, used_by};
+use support::{Try, on_all_threads, play};
 use table_proxy::Proxy;
 
 /// Long enough for a tick of ten thousand groups, short enough to wait for.
@@ -39,6 +41,9 @@ const INTERVAL: Duration = Duration::from_secs(12);
 const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
 /// More than any outage here takes.
 const TICKS_OF_AN_OUTAGE: usize = 20;
+/// Lookups per second, and how many of them at rest.
+const LOOKUPS: u32 = 200;
+const LOOKUPS_AT_REST: usize = 1_000;
 
 #[derive(Debug, Clone)]
 struct Plan {
@@ -100,23 +105,25 @@ struct Figures {
     first_answer: Duration,
     cold: Tick,
     warm: Vec<Tick>,
-    rest: Spread,
-    during: Spread,
-    peak_memory_mb: f64,
+    rest: Answers,
+    during: Answers,
+    peak_memory: f64,
     outage: Vec<(f64, usize)>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Tick {
     took: Duration,
-    cpu: Duration,
+    cpu: f64,
     reads: usize,
     writes: usize,
 }
 
-#[tokio::main]
-async fn main() {
-    let plan = Plan::read();
+fn main() -> Try {
+    play(|| on_all_threads(measure_all(Plan::read())))
+}
+
+async fn measure_all(plan: Plan) -> Try {
     println!(
         "{} cores; {} store; an interval of {} s",
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -133,6 +140,7 @@ async fn main() {
         let figures = measure(&plan, &accounts, groups).await;
         figures.print(&accounts, groups);
     }
+    Ok(())
 }
 
 const COLUMNS: [&str; 13] = [
@@ -144,7 +152,7 @@ const COLUMNS: [&str; 13] = [
     "CPU s",
     "reads",
     "writes",
-    "memory MB",
+    "memory MiB",
     "lookup p99 ms at rest",
     "during a tick",
     "ratio",
@@ -181,12 +189,12 @@ async fn measure(plan: &Plan, accounts: &str, groups: usize) -> Figures {
         if let Some(proxy) = &proxy {
             proxy.take_seen();
         }
-        let before = Usage::of(handler.pid());
+        let before = used(&handler);
         let began = Instant::now();
         fire(&handler).await;
         let mut tick = Tick {
             took: began.elapsed(),
-            cpu: Usage::of(handler.pid()).cpu.saturating_sub(before.cpu),
+            cpu: used(&handler).cpu - before.cpu,
             ..Tick::default()
         };
         if let Some(proxy) = &proxy {
@@ -196,29 +204,48 @@ async fn measure(plan: &Plan, accounts: &str, groups: usize) -> Figures {
         }
         tick
     };
-    eprintln!("start: {:?}", Usage::of(handler.pid()));
+    eprintln!("start: {:?}", used(&handler));
     let next = Instant::now() + INTERVAL;
     figures.cold = one().await;
-    eprintln!("cold: {:?} {:?}", figures.cold, Usage::of(handler.pid()));
+    eprintln!("cold: {:?} {:?}", figures.cold, used(&handler));
     tokio::time::sleep_until(next.into()).await;
-    let asking = Asking::new(handler.url(""), groups);
     for _ in 0..plan.ticks {
         let next = Instant::now() + INTERVAL;
         figures.warm.push(one().await);
-        eprintln!(
-            "warm: {:?} {:?}",
-            figures.warm.last(),
-            Usage::of(handler.pid())
-        );
+        eprintln!("warm: {:?} {:?}", figures.warm.last(), used(&handler));
         tokio::time::sleep_until(next.into()).await;
     }
-    figures.rest = asking.over(Duration::from_secs(5)).await;
+    figures.rest = asked(&stage, &handler, LOOKUPS_AT_REST, async {}).await;
     tokio::time::sleep(INTERVAL).await;
-    let (during, _) = asking.during(fire(&handler)).await;
-    figures.during = during;
+    figures.during = asked(&stage, &handler, 1, fire(&handler)).await;
     figures.outage = outage(&stage, &handler, groups).await;
-    figures.peak_memory_mb = Usage::of(handler.pid()).peak_memory_mb;
+    figures.peak_memory = used(&handler).peak;
     figures
+}
+
+fn used(handler: &Handler) -> Used {
+    used_by(handler.pid()).expect("it runs")
+}
+
+/// Lookups while something else is going on, and at least so many.
+async fn asked(
+    stage: &Stage,
+    handler: &Handler,
+    at_least: usize,
+    meanwhile: impl Future<Output = ()>,
+) -> Answers {
+    let running = lookups::begin(Asking {
+        handlers: vec![local(handler.port())],
+        groups: stage.sim.world().groups(),
+        per_second: LOOKUPS,
+        at_least,
+        per_second_then: LOOKUPS,
+        until_all_on: None,
+    });
+    meanwhile.await;
+    let answers = running.finish().await.answers;
+    assert!(answers.faults.is_empty(), "{:?}", answers.faults);
+    answers
 }
 
 /// Fires the timer once. A tick that failed is said: the next goes on.
@@ -244,7 +271,7 @@ async fn outage(stage: &Stage, handler: &Handler, groups: usize) -> Vec<(f64, us
             began.elapsed()
         );
         seen.push((began.elapsed().as_secs_f64(), moved));
-        eprintln!("outage: {:?} {:?}", seen.last(), Usage::of(handler.pid()));
+        eprintln!("outage: {:?} {:?}", seen.last(), used(handler));
         if moved == groups {
             break;
         }
@@ -275,16 +302,16 @@ impl Figures {
         let mut warm = self.warm.clone();
         warm.sort_by_key(|tick| tick.took);
         let tick = warm.get(warm.len() / 2).copied().unwrap_or_default();
-        let (rest, during) = (self.rest.p99(), self.during.p99());
+        let (rest, during) = (self.rest.within(0.99), self.during.within(0.99));
         println!(
             "| {accounts} | {groups} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {:.0} | {:.2} | {:.2} | {:.1} | {} |",
             self.first_answer.as_secs_f64() * 1e3,
             self.cold.took.as_secs_f64(),
             tick.took.as_secs_f64(),
-            tick.cpu.as_secs_f64(),
+            tick.cpu,
             tick.reads,
             tick.writes,
-            self.peak_memory_mb,
+            self.peak_memory,
             rest * 1e3,
             during * 1e3,
             during / rest,

@@ -15,7 +15,7 @@ use support::figures::{median, millis, ratio, short, thousands};
 use support::plain::{route_command, target_command};
 use support::process::{Process, free_port, local};
 use support::table::{Table, machine};
-use support::{Role, Try, role, say, turns};
+use support::{Try, play, say, turns};
 
 /// How many groups are configured.
 const SIZES: [usize; 3] = [1, 1_000, 10_000];
@@ -27,11 +27,7 @@ const LOOK: Duration = Duration::from_micros(100);
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 fn main() -> Try {
-    match role()? {
-        Role::Serve(server) => server.serve(),
-        Role::Nothing => Ok(()),
-        Role::Measure => measure(),
-    }
+    play(measure)
 }
 
 /// One start.

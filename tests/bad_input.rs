@@ -6,6 +6,9 @@
 mod handler;
 #[path = "support/program.rs"]
 mod program;
+// As the benchmarks read it.
+#[path = "../benches/support/used.rs"]
+mod used;
 
 #[path = "bad_input/connections.rs"]
 mod connections;

@@ -5,6 +5,8 @@
 mod passes;
 #[path = "support/random_world.rs"]
 mod random_world;
+#[path = "decision/running.rs"]
+mod running;
 #[path = "support/scenario.rs"]
 mod scenario;
 #[path = "support/scenario_expect.rs"]

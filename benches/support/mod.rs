@@ -9,8 +9,11 @@ pub mod peer;
 pub mod plain;
 pub mod process;
 pub mod table;
+pub mod used;
 
 use std::error::Error;
+
+use tokio::runtime::Builder;
 
 /// What went wrong, for the person who runs this.
 pub type Trouble = Box<dyn Error + Send + Sync>;
@@ -31,29 +34,39 @@ pub fn turns(usual: usize) -> usize {
         .unwrap_or(usual)
 }
 
-/// What a benchmark was started for.
-#[derive(Debug)]
-pub enum Role {
-    /// To measure.
-    Measure,
-    /// To be the plain server that is compared with, or measured against.
-    Serve(plain::Plain),
-    /// Neither: `cargo test --all-targets` runs it without measuring.
-    Nothing,
-}
-
-/// Reads the command line: cargo says `--bench`, we ourselves say `--serve-…`.
+/// Does what a benchmark was started for: cargo says `--bench` where it is to measure, we ourselves say `--serve-…`
+/// where it is the plain server that is compared with. Else `cargo test --all-targets` runs it, and nothing is measured.
 ///
 /// # Errors
-/// When a plain server is asked for in a way that is not understood.
-pub fn role() -> Try<Role> {
+/// When a plain server is asked for in a way that is not understood, and what is wrong with the measurement.
+pub fn play(measure: impl FnOnce() -> Try) -> Try {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let Some(server) = plain::Plain::asked_for(&words)? {
-        return Ok(Role::Serve(server));
+        return server.serve();
     }
     if words.iter().any(|word| word == "--bench") {
-        return Ok(Role::Measure);
+        return measure();
     }
     println!("a benchmark: run it with `cargo bench --bench NAME`");
-    Ok(Role::Nothing)
+    Ok(())
+}
+
+/// Measures on one thread, so that the benchmark takes little from what it measures.
+///
+/// # Errors
+/// Those of the measurement.
+pub fn on_one_thread(measure: impl Future<Output = Try>) -> Try {
+    on(&mut Builder::new_current_thread(), measure)
+}
+
+/// Measures on as many threads as there are.
+///
+/// # Errors
+/// Those of the measurement.
+pub fn on_all_threads(measure: impl Future<Output = Try>) -> Try {
+    on(&mut Builder::new_multi_thread(), measure)
+}
+
+fn on(runtime: &mut Builder, work: impl Future<Output = Try>) -> Try {
+    runtime.enable_all().build()?.block_on(work)
 }

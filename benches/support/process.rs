@@ -6,30 +6,18 @@ use std::time::{Duration, Instant};
 
 use super::Try;
 use super::client::{Client, Request};
+use super::used::{Used, used_by};
 
 /// How long a process may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
-/// What the kernel counts CPU time in for `/proc`, on every architecture that Linux has today (`USER_HZ`).
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A process of ours. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     port: u16,
-}
-
-/// What a process has used.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Used {
-    /// CPU seconds, of all its threads.
-    pub cpu: f64,
-    /// Memory now, in MiB.
-    pub resident: f64,
-    /// The most memory that it ever had, in MiB.
-    pub peak: f64,
 }
 
 impl Process {
@@ -96,40 +84,6 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// What the process with this id has used so far.
-///
-/// # Errors
-/// When the kernel does not say.
-pub fn used_by(id: u32) -> Try<Used> {
-    let folder = format!("/proc/{id}");
-    let stat = std::fs::read_to_string(format!("{folder}/stat"))?;
-    // The name in parentheses may hold anything; user and system time are the 12th and 13th after it.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks = |index: usize| -> Try<f64> {
-        Ok(fields
-            .get(index)
-            .ok_or("/proc/PID/stat is short")?
-            .parse()?)
-    };
-    let status = std::fs::read_to_string(format!("{folder}/status"))?;
-    Ok(Used {
-        cpu: (ticks(11)? + ticks(12)?) / TICKS_PER_SECOND,
-        resident: mebibytes(&status, "VmRSS:")?,
-        peak: mebibytes(&status, "VmHWM:")?,
-    })
-}
-
-fn mebibytes(status: &str, name: &str) -> Try<f64> {
-    let kibibytes: f64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name))
-        .and_then(|rest| rest.split_whitespace().next())
-        .ok_or("/proc/PID/status lacks a line")?
-        .parse()?;
-    Ok(kibibytes / 1024.0)
 }
 
 /// A port of this machine.

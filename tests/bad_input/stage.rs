@@ -8,27 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::handler::Handler;
-
-const CONFIG: &str = r#"
-[controller]
-vantage = "francecentral"
-[store]
-kind = "embedded"
-path = "state"
-[[groups]]
-name = "contoso"
-  [[groups.sites]]
-  region = "westeurope"
-    [[groups.sites.http]]
-    name = "captions"
-    url = "http://127.0.0.1:9/health"
-  [[groups.sites]]
-  region = "northeurope"
-    [[groups.sites.http]]
-    name = "captions"
-    url = "http://127.0.0.1:9/health"
-"#;
+use crate::handler::{Handler, TWO_SITES};
 
 /// The lookup that must be answered whatever others do.
 pub const LOOKUP: &str = "/api/groups/contoso/active";
@@ -45,7 +25,7 @@ impl Stage {
     /// A handler that has ticked once.
     pub async fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("understudy.toml"), CONFIG).unwrap();
+        std::fs::write(folder.path().join("understudy.toml"), TWO_SITES).unwrap();
         let handler = Handler::start(folder.path(), &BTreeMap::new()).await;
         let stage = Self {
             handler,
@@ -81,21 +61,6 @@ impl Stage {
         assert_eq!(resumed.0, 200, "{resumed:?}");
         let (status, body) = self.handler.get("/api/health").await;
         assert_eq!(status, 200, "{body}");
-    }
-
-    /// Memory of the process in MiB: now, and the most it ever had.
-    pub fn memory(&self) -> (u64, u64) {
-        let path = format!("/proc/{}/status", self.handler.pid());
-        let status = std::fs::read_to_string(path).expect("the process is there");
-        let figure = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|rest| rest.split_whitespace().next());
-            number
-                .and_then(|text| text.parse::<u64>().ok())
-                .expect("a figure")
-                / 1024
-        };
-        (figure("VmRSS:"), figure("VmHWM:"))
     }
 }
 

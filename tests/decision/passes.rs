@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use understudy::decision::{Decision, Observation, decide, evidence};
+use understudy::decision::{Decision, Observation, decide, evidence, steps};
 use understudy::model::evidence::GroupEvidence;
 use understudy::model::history::HistoryKind;
 use understudy::model::hold::HoldCode;
-use understudy::model::moves::{StepReport, StepResult};
+use understudy::model::moves::{Stage, Step, StepReport, StepResult, StepState};
 use understudy::model::order::{Order, OrderKind};
 use understudy::model::sample::{Outcome, Reading, Round, Streaming, TokenFact};
 use understudy::model::signal::{Signal, SignalKind, SignalStage};
@@ -173,4 +173,33 @@ fn in_a_storm_history_is_told_first_of_what_may_move_the_group() {
     let noted: BTreeSet<String> = decision.next.noted_signals;
     assert_eq!(noted.len(), 50);
     assert!(noted.contains("A1:active"));
+}
+
+#[test]
+fn of_a_step_that_another_process_has_claimed_since_only_success_is_heard() {
+    let key = group(&["west"]).sites[0].probed().next().unwrap();
+    let claimed = Step {
+        state: StepState::Running,
+        owner: Some("process-2".to_owned()),
+        ..Step::new(
+            Stage::Activate,
+            key,
+            "streaming endpoint default".to_owned(),
+        )
+    };
+    for (result, then) in [
+        (StepResult::Done, StepState::Done),
+        (StepResult::failed("it answered 500"), StepState::Running),
+        (
+            StepResult::GoingOn("it is Starting".to_owned()),
+            StepState::Running,
+        ),
+    ] {
+        let mut all = [claimed.clone()];
+        let reports = [StepReport::new("move-1", &claimed.name, result)];
+        steps::fold("move-1", &mut all, &reports, "process-1", now());
+        let is_claimed = all[0].owner.is_some();
+        assert_eq!(all[0].state, then);
+        assert_eq!(is_claimed, then == StepState::Running);
+    }
 }

@@ -32,8 +32,10 @@ impl Twenty {
         (Self { stage, groups }, handler)
     }
 
-    fn north(&self) -> Scope {
-        Scope::region("northeurope")
+    /// Whatever of this kind is asked of the north gets this fault.
+    fn fault(&self, kind: Kind, fault: Fault) {
+        let scope = Scope::region("northeurope").only(kind);
+        self.stage.sim.set(Service::MediaServices, scope, fault);
     }
 
     fn began(&self) -> usize {
@@ -65,6 +67,11 @@ impl Twenty {
 
     async fn reached(&self, what: &str, mut look: impl AsyncFnMut() -> bool) {
         until_within(PATIENCE, what, async || look().await.then_some(())).await;
+    }
+
+    async fn all_calls_have_landed(&self) {
+        self.reached("all calls have landed", async || self.began() == 2 * GROUPS)
+            .await;
     }
 
     /// Another process brings every group to the end, and nothing was done twice.
@@ -101,6 +108,12 @@ impl Twenty {
         self.stage.sim.mend_all();
         self.stage.handler().await
     }
+
+    /// This process is killed, and another one goes on from the rows alone.
+    async fn goes_on_after(&self, killed: Handler) {
+        let next = self.after(killed).await;
+        self.converge(&next).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,11 +140,7 @@ async fn killed_before_the_claim() {
 async fn killed_after_the_claim_and_before_the_call() {
     let (twenty, handler) = Twenty::set(Duration::from_millis(50)).await;
     for kind in [Kind::StreamingEndpoints, Kind::LiveEvents] {
-        let scope = twenty.north().only(kind);
-        twenty
-            .stage
-            .sim
-            .set(Service::MediaServices, scope, Fault::Hang);
+        twenty.fault(kind, Fault::Hang);
     }
     twenty.order_all(&handler).await;
     twenty
@@ -142,44 +151,25 @@ async fn killed_after_the_claim_and_before_the_call() {
         })
         .await;
     assert_eq!(twenty.began(), 0);
-    let next = twenty.after(handler).await;
-    twenty.converge(&next).await;
+    twenty.goes_on_after(handler).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_call_and_before_its_outcome_is_stored() {
     let (twenty, handler) = Twenty::set(Duration::from_millis(50)).await;
-    let scope = twenty.north().only(Kind::Operation);
-    twenty
-        .stage
-        .sim
-        .set(Service::MediaServices, scope, Fault::Hang);
+    twenty.fault(Kind::Operation, Fault::Hang);
     twenty.order_all(&handler).await;
-    twenty
-        .reached("all calls have landed", async || {
-            twenty.began() == 2 * GROUPS
-        })
-        .await;
-    let next = twenty.after(handler).await;
-    twenty.converge(&next).await;
+    twenty.all_calls_have_landed().await;
+    twenty.goes_on_after(handler).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_call_whose_answer_was_lost() {
     let (twenty, handler) = Twenty::set(Duration::from_secs(1)).await;
-    let scope = twenty.north().only(Kind::Start);
-    twenty
-        .stage
-        .sim
-        .set(Service::MediaServices, scope, Fault::Lost);
+    twenty.fault(Kind::Start, Fault::Lost);
     twenty.order_all(&handler).await;
-    twenty
-        .reached("all calls have landed", async || {
-            twenty.began() == 2 * GROUPS
-        })
-        .await;
-    let next = twenty.after(handler).await;
-    twenty.converge(&next).await;
+    twenty.all_calls_have_landed().await;
+    twenty.goes_on_after(handler).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,8 +182,7 @@ async fn killed_after_the_outcome_is_stored() {
             all.iter().all(|group| group["generation"] == 1)
         })
         .await;
-    let next = twenty.after(handler).await;
-    twenty.converge(&next).await;
+    twenty.goes_on_after(handler).await;
 }
 
 /// Orders come one after the other, so that a kill finds every group somewhere else.

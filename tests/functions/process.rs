@@ -3,31 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::handler::{Handler, command};
-
-const CONFIG: &str = r#"
-[controller]
-vantage = "francecentral"
-
-[store]
-kind = "embedded"
-path = "state"
-
-[[groups]]
-name = "contoso"
-
-  [[groups.sites]]
-  region = "westeurope"
-    [[groups.sites.http]]
-    name = "captions"
-    url = "http://127.0.0.1:9/health"
-
-  [[groups.sites]]
-  region = "northeurope"
-    [[groups.sites.http]]
-    name = "captions"
-    url = "http://127.0.0.1:9/health"
-"#;
+use crate::handler::{Handler, TWO_SITES, command};
 
 fn folder(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +20,7 @@ fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn it_answers_the_host_and_survives_being_killed() {
-    let folder = folder(CONFIG);
+    let folder = folder(TWO_SITES);
     let handler = Handler::start(folder.path(), &settings(&[])).await;
     let (status, body) = handler.fire(&[]).await;
     assert_eq!(status, 200, "{body}");
@@ -82,12 +58,12 @@ async fn with_a_bad_configuration_it_stays_up_and_says_so() {
 #[tokio::test]
 async fn without_ca_certificates_health_says_so_if_anything_needs_them() {
     let none = &[("SSL_CERT_FILE", "/nowhere/certificates.pem")][..];
-    let probed = CONFIG.replacen("http://127.0.0.1:9/", "https://127.0.0.1:9/", 1);
-    let control = CONFIG.replace(
+    let probed = TWO_SITES.replacen("http://127.0.0.1:9/", "https://127.0.0.1:9/", 1);
+    let control = TWO_SITES.replace(
         "[store]",
         "control_target = \"https://127.0.0.1:9/\"\n[store]",
     );
-    let kept = CONFIG.replace(
+    let kept = TWO_SITES.replace(
         "kind = \"embedded\"\npath = \"state\"",
         "endpoint = \"https://127.0.0.1:9/acct\"",
     );
@@ -95,7 +71,7 @@ async fn without_ca_certificates_health_says_so_if_anything_needs_them() {
         ("a probe over TLS", probed.as_str(), none, true),
         ("a control target over TLS", control.as_str(), none, true),
         ("a store over TLS", kept.as_str(), none, true),
-        ("nothing over TLS", CONFIG, none, false),
+        ("nothing over TLS", TWO_SITES, none, false),
     ] {
         let folder = folder(config);
         let handler = Handler::start(folder.path(), &settings(pairs)).await;
@@ -113,7 +89,7 @@ async fn without_ca_certificates_health_says_so_if_anything_needs_them() {
 /// Certificates that an app setting names are enough.
 #[tokio::test]
 async fn certificates_may_be_in_a_file_that_a_setting_names() {
-    let folder = folder(&CONFIG.replacen("http://127.0.0.1:9/", "https://127.0.0.1:9/", 1));
+    let folder = folder(&TWO_SITES.replacen("http://127.0.0.1:9/", "https://127.0.0.1:9/", 1));
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(["ca.example".to_owned()])
         .unwrap()

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use understudy::sim::{Simulator, World};
+use understudy::sim::{ResourceState, Simulator, World};
 
 /// Far longer than anything here takes; only a hang that should end meets it.
 pub const LIMIT: Duration = Duration::from_secs(30);
+/// The parts of each account in a world that streams.
+pub const DEFAULT: &str = "streamingEndpoints/default";
+pub const STUDIO: &str = "liveEvents/studio";
 
 pub struct Azure {
     pub sim: Simulator,
@@ -28,6 +31,12 @@ impl Azure {
 
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.sim.base_url()))
+    }
+
+    /// The panel as people read it.
+    pub async fn panel(&self) -> String {
+        let answer = self.get("/sim").send().await.unwrap();
+        answer.text().await.unwrap()
     }
 
     pub async fn post(&self, path: &str) -> (StatusCode, String) {
@@ -144,6 +153,12 @@ impl Azure {
     pub async fn act(&self, name: &str, part: &str, action: &str) -> Response {
         self.media(Method::POST, name, &format!("/{part}/{action}"))
             .await
+    }
+
+    /// Waits until this part of an account is in this state.
+    pub async fn reached(&self, name: &str, part: &str, state: ResourceState) {
+        let reached = self.sim.media_reached(name, part, state, LIMIT).await;
+        assert!(reached, "{name}/{part} is not {state:?}");
     }
 
     /// Asks MK.IO with its token.

@@ -8,9 +8,6 @@ use understudy::sim::{Kind, OperationStatus, ResourceState, World};
 
 use super::azure::*;
 
-const DEFAULT: &str = "streamingEndpoints/default";
-const STUDIO: &str = "liveEvents/studio";
-
 /// Operations that end only when a test says so: it looks at what is under way without a race.
 fn endless() -> World {
     World {
@@ -161,13 +158,9 @@ async fn an_operation_ends_and_what_is_there_already_begins_none() {
     let accepted = azure.act("ms-neu", DEFAULT, "start").await;
     let poll = header(&accepted, "azure-asyncoperation").to_owned();
     let outcome = header(&accepted, "location").to_owned();
-    let running = ResourceState::Running;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, running, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Running)
+        .await;
     let status = body(azure.arm(Method::GET, &poll).await, 200).await;
     assert_eq!(status["status"], "Succeeded");
     let endpoint = body(azure.arm(Method::GET, &outcome).await, 200).await;
@@ -176,13 +169,9 @@ async fn an_operation_ends_and_what_is_there_already_begins_none() {
     assert_eq!(again.status(), 200);
     assert!(!again.headers().contains_key("azure-asyncoperation"));
     assert_eq!(azure.act("ms-neu", DEFAULT, "stop").await.status(), 202);
-    let stopped = ResourceState::Stopped;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, stopped, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Stopped)
+        .await;
     assert_eq!(azure.act("ms-neu", DEFAULT, "stop").await.status(), 200);
     let operations = azure.sim.operations();
     let actions: Vec<_> = operations.iter().map(|each| each.action).collect();
@@ -258,13 +247,9 @@ async fn what_is_watched_or_records_is_not_stopped() {
     let request = azure.http.post(url).bearer_auth(azure.arm_token().await);
     let request = request.json(&json!({"removeOutputsOnStop": true}));
     assert_eq!(request.send().await.unwrap().status(), 202);
-    let stopped = ResourceState::Stopped;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-weu", STUDIO, stopped, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-weu", STUDIO, ResourceState::Stopped)
+        .await;
     let outputs = azure
         .media_body("ms-weu", "/liveEvents/studio/liveOutputs")
         .await;

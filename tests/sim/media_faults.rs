@@ -7,9 +7,6 @@ use understudy::sim::{Fault, Kind, OperationStatus, ResourceState, Scope, Servic
 
 use super::azure::*;
 
-const DEFAULT: &str = "streamingEndpoints/default";
-const STUDIO: &str = "liveEvents/studio";
-
 async fn streaming() -> Azure {
     Azure::start(World::two_regions_streaming()).await
 }
@@ -110,13 +107,9 @@ async fn a_call_can_land_unheard() {
     assert_eq!(azure.sim.began("ms-neu", DEFAULT, "start"), 1);
     assert_eq!(azure.sim.log(1)[0].status, None);
     assert_eq!(azure.sim.log(1)[0].part, DEFAULT);
-    let running = ResourceState::Running;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, running, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Running)
+        .await;
     assert_eq!(azure.act("ms-neu", DEFAULT, "start").await.status(), 200);
 }
 
@@ -130,13 +123,9 @@ async fn operations_can_fail() {
     let accepted = azure.act("ms-neu", DEFAULT, "start").await;
     let poll = header(&accepted, "azure-asyncoperation").to_owned();
     let outcome = header(&accepted, "location").to_owned();
-    let stopped = ResourceState::Stopped;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, stopped, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Stopped)
+        .await;
     let status = body(azure.arm(Method::GET, &poll).await, 200).await;
     assert_eq!(status["status"], "Failed");
     assert_eq!(status["error"]["code"], "InternalServerError");
@@ -150,13 +139,9 @@ async fn operations_can_fail() {
     assert_eq!(outcome["error"]["code"], "OperationFailed");
     assert_eq!(azure.sim.operations()[0].status, OperationStatus::Failed);
     assert_eq!(azure.act("ms-neu", DEFAULT, "start").await.status(), 202);
-    let running = ResourceState::Running;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, running, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Running)
+        .await;
 }
 
 #[tokio::test]

@@ -8,9 +8,6 @@ use understudy::sim::{
 
 use super::azure::*;
 
-const DEFAULT: &str = "streamingEndpoints/default";
-const STUDIO: &str = "liveEvents/studio";
-
 /// Operations that go on until they are mended, so that a test looks at what is under way without a race.
 async fn unending() -> Azure {
     let azure = Azure::start(World::two_regions_streaming()).await;
@@ -107,7 +104,7 @@ async fn a_live_events_operations_lead_from_state_to_state() {
         assert_eq!(azure.act("ms-neu", STUDIO, action).await.status(), 202);
         assert_eq!(shown().await, passing, "{action}");
         azure.sim.mend_all();
-        assert!(azure.sim.media_reached("ms-neu", STUDIO, end, LIMIT).await);
+        azure.reached("ms-neu", STUDIO, end).await;
         assert_eq!(shown().await, end.as_str(), "{action}");
     }
     let operations = azure.sim.operations();

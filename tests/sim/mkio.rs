@@ -8,7 +8,6 @@ use super::azure::*;
 
 const AMS: &str = "/api/ams/ms-neu";
 const SPEC: &str = "/api/v1/projects/ms-neu/media";
-const DEFAULT: &str = "streamingEndpoints/default";
 
 async fn get(azure: &Azure, path: &str) -> Value {
     body(azure.mkio(Method::GET, path).await, 200).await
@@ -71,13 +70,9 @@ async fn one_looks_at_the_resource_to_see_an_operation_end() {
     for header in ["azure-asyncoperation", "location"] {
         assert!(!accepted.headers().contains_key(header));
     }
-    let running = ResourceState::Running;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, running, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Running)
+        .await;
     assert_eq!(azure.mkio(Method::POST, &start).await.status(), 200);
     assert_eq!(azure.sim.began("ms-neu", DEFAULT, "start"), 1);
     azure.sim.set(

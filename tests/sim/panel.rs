@@ -157,14 +157,7 @@ async fn the_panel_shows_regions_faults_and_counters_and_no_secret() {
     azure
         .post("/sim/break/northeurope?service=http&fault=throttle&seconds=9")
         .await;
-    let text = azure
-        .get("/sim")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let text = azure.panel().await;
     for word in [
         "westeurope",
         "northeurope",

@@ -8,8 +8,6 @@ use understudy::sim::{Fault, Kind, MediaKind, ResourceState, Scope, Service, Wor
 
 use super::azure::*;
 
-const DEFAULT: &str = "streamingEndpoints/default";
-
 fn host(azure: &Azure, number: usize) -> String {
     let host = azure.sim.world().media[number].host_name("default");
     azure.sim.streaming_url(&host)
@@ -37,13 +35,9 @@ async fn a_host_answers_while_its_endpoint_runs() {
     // The other region's endpoint is stopped, until it is started.
     azure.http.get(canary(&azure, 1)).send().await.unwrap_err();
     azure.act("ms-neu", DEFAULT, "start").await;
-    let running = ResourceState::Running;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, running, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Running)
+        .await;
     let answer = azure.http.get(canary(&azure, 1)).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let nobody = azure.sim.streaming_url("nobody.streaming.media.azure.net");
@@ -141,13 +135,9 @@ async fn the_panel_shows_what_streams() {
             "/api/ams/ms-neu/streamingEndpoints/default/start",
         )
         .await;
-    let running = ResourceState::Running;
-    assert!(
-        azure
-            .sim
-            .media_reached("ms-neu", DEFAULT, running, LIMIT)
-            .await
-    );
+    azure
+        .reached("ms-neu", DEFAULT, ResourceState::Running)
+        .await;
     let page = body(azure.get("/sim?format=json").send().await.unwrap(), 200).await;
     assert_eq!(page["regions"][1]["mediaAccounts"], 1);
     assert_eq!(
@@ -156,14 +146,7 @@ async fn the_panel_shows_what_streams() {
     );
     assert_eq!(page["operations"][0]["action"], "start");
     assert_eq!(page["operations"][0]["status"], "Succeeded");
-    let text = azure
-        .get("/sim")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let text = azure.panel().await;
     for word in ["northeurope/ms-neu", "liveEvents/studio", "Stopped"] {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -25,6 +25,27 @@ pub const HOST_HEADERS: [(&str, &str); 5] = [
     ("content-type", "application/json; charset=utf-8"),
 ];
 
+/// One group of two sites whose endpoints refuse, and a store in the folder of the configuration.
+pub const TWO_SITES: &str = r#"
+[controller]
+vantage = "francecentral"
+[store]
+kind = "embedded"
+path = "state"
+[[groups]]
+name = "contoso"
+  [[groups.sites]]
+  region = "westeurope"
+    [[groups.sites.http]]
+    name = "captions"
+    url = "http://127.0.0.1:9/health"
+  [[groups.sites]]
+  region = "northeurope"
+    [[groups.sites.http]]
+    name = "captions"
+    url = "http://127.0.0.1:9/health"
+"#;
+
 /// How long a handler may take to open its port.
 const START_LIMIT: Duration = Duration::from_secs(30);
 

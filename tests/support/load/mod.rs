@@ -12,6 +12,8 @@ pub mod pace;
 pub mod pool;
 pub mod scene;
 
+use crate::support::figures::quantile;
+
 /// What requests of one kind brought.
 #[derive(Debug, Default)]
 pub struct Answers {
@@ -31,13 +33,11 @@ impl Answers {
         self.waits.len() as f64 / self.taken
     }
 
-    /// The time within which this share of the answers came, in seconds.
+    /// The time within which this share of the answers came, in seconds; NaN where there is none.
     pub fn within(&self, share: f64) -> f64 {
         let mut waits = self.waits.clone();
         waits.sort_by(f64::total_cmp);
-        let last = waits.len().saturating_sub(1);
-        let index = (last as f64 * share).round() as usize;
-        waits.get(index).copied().unwrap_or_default()
+        quantile(&waits, share)
     }
 
     /// How many took longer than this many seconds.

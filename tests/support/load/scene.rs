@@ -19,7 +19,8 @@ use super::check;
 use super::lookups::{self, Asking, Seen};
 use crate::handler::Handler;
 use crate::stage::Stage;
-use crate::support::process::{Used, local, used_by};
+use crate::support::process::local;
+use crate::support::used::{Used, used_by};
 
 /// Where every group begins, and where it moves to.
 pub const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
