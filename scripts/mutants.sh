@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Mutation testing of src/decision: scripts/mutants.sh [arguments of cargo-mutants, for example -f src/decision/guard.rs].
 # Each mutant is built and tested against the decision's own tests; those that no test notices are listed in
-# target/mutants/mutants.out/missed.txt, and docs/proof.md says of each why that is as it should be.
+# target/mutants/mutants.out/missed.txt: each wants a test, or a reason in docs/proof.md.
 #
 # The decision needs nothing but the model, so it is built without the rest: a second or two for each mutant instead of a
 # minute. `cargo install cargo-mutants --locked --version 27.1.0` is needed.
