@@ -102,7 +102,7 @@ impl Controller {
         &self,
         group: &GroupName,
         question: &Question,
-    ) -> Option<Known> {
+    ) -> Option<Arc<Known>> {
         if !self.crowd.comes(self.deployment.groups.len()) {
             return None;
         }
@@ -114,7 +114,7 @@ impl Controller {
         known
     }
 
-    async fn scan_for(&self, group: &GroupName, question: &Question) -> Option<Known> {
+    async fn scan_for(&self, group: &GroupName, question: &Question) -> Option<Arc<Known>> {
         let mut last = self.crowd.scan.lock().await;
         // The scan that it waited for may have brought it.
         let known = self.memory.answer_to(question, group);
@@ -123,7 +123,9 @@ impl Controller {
         }
         let known = self.memory.get(group);
         let is_left_out = |scan: &Scanned| {
-            known.is_none_or(|known| known.asked_at < scan.asked_at)
+            known
+                .as_ref()
+                .is_none_or(|known| known.asked_at < scan.asked_at)
                 && question.takes_read(scan.asked_at, scan.learned_at)
         };
         if last.0.as_ref().is_some_and(is_left_out) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -25,16 +26,56 @@ const FAILURE_BELIEVED_FOR: Duration = Duration::from_secs(5);
 const WAIT_STEP: Duration = Duration::from_secs(1);
 
 /// One answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Lookup {
-    /// The record as last read.
-    pub state: Arc<GroupState>,
-    /// When the store was last read.
-    pub as_of: Timestamp,
+    known: Arc<Known>,
     /// Whether the store could not be read since.
     pub stale: bool,
+}
+
+/// An answer as it is shown to clients.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Its tag, the same as long as the record is.
+    pub etag: String,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Lookup {
+    /// The record as last read.
+    #[must_use]
+    pub fn state(&self) -> &GroupState {
+        &self.known.state
+    }
+
+    /// When the store was last read.
+    #[must_use]
+    pub fn as_of(&self) -> Timestamp {
+        self.known.as_of
+    }
+
     /// Whether it is from a row, there now or before; without one every process starts it at its own time.
-    pub is_recorded: bool,
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.known.is_recorded
+    }
+
+    /// How it is shown: made once for all who ask before the store is read again. Forgotten with what is known, it
+    /// cannot be older than that.
+    ///
+    /// # Errors
+    /// Those of making it.
+    pub fn shown<E>(&self, make: impl FnOnce() -> Result<Shown, E>) -> Result<Shown, E> {
+        if self.stale {
+            return make();
+        }
+        if let Some(shown) = self.known.shown.get() {
+            return Ok(shown.clone());
+        }
+        let shown = make()?;
+        Ok(self.known.shown.get_or_init(|| shown).clone())
+    }
 }
 
 impl Controller {
@@ -108,7 +149,7 @@ impl Controller {
         loop {
             let changed = self.memory.changed.notified();
             let found = self.lookup(group, at_least).await?;
-            if found.state.generation > after || Instant::now() >= deadline {
+            if found.state().generation > after || Instant::now() >= deadline {
                 return Ok(found);
             }
             let until = deadline.min(Instant::now() + WAIT_STEP);
@@ -121,7 +162,7 @@ impl Controller {
         self: Arc<Self>,
         group: GroupName,
         question: Question,
-    ) -> Result<Option<Known>, StoreError> {
+    ) -> Result<Option<Arc<Known>>, StoreError> {
         let turn = self.memory.turn(&group);
         let mut last_failure = turn.lock().await;
         let failed = last_failure.as_ref();
@@ -175,11 +216,9 @@ impl Controller {
     }
 }
 
-fn answer(known: &Known, stale: bool) -> Lookup {
+fn answer(known: &Arc<Known>, stale: bool) -> Lookup {
     Lookup {
-        state: Arc::clone(&known.state),
-        as_of: known.as_of,
+        known: Arc::clone(known),
         stale,
-        is_recorded: known.is_recorded,
     }
 }

@@ -1,13 +1,14 @@
 //! What this process remembers of the store, and the one rule of what is young enough for an answer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::lookup::Shown;
 use super::now;
 use crate::adapters::store::alerts::AlertRow;
 use crate::adapters::store::codec::GroupRow;
@@ -24,7 +25,7 @@ const FRESH_FOR: Duration = Duration::from_secs(2);
 const SLOWEST_READ: Duration = Duration::from_secs(CALL_LIMIT_SECONDS);
 
 /// What is remembered of one group.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Known {
     pub(super) state: Arc<GroupState>,
     pub(super) as_of: Timestamp,
@@ -36,6 +37,8 @@ pub(super) struct Known {
     pub(super) is_recorded: bool,
     /// The row, where it was last written by this process.
     pub(super) written: Option<GroupRow>,
+    /// What lookups are answered as long as this is what is known.
+    pub(super) shown: OnceLock<Shown>,
 }
 
 /// What is asked, and since when: the one rule of what is young enough for an answer.
@@ -76,7 +79,7 @@ pub(super) type Turn = Arc<tokio::sync::Mutex<Option<(Instant, StoreError)>>>;
 /// What this process remembers of the store. Losing it costs a read, nothing else.
 #[derive(Debug, Default)]
 pub struct Memory {
-    known: Mutex<HashMap<GroupName, Known>>,
+    known: Mutex<HashMap<GroupName, Arc<Known>>>,
     reading: Mutex<HashMap<GroupName, Turn>>,
     heartbeat: Mutex<Option<(Instant, Arc<HeartbeatRow>)>>,
     alerts: Mutex<Option<(Instant, Arc<Vec<Alert>>)>>,
@@ -102,7 +105,8 @@ impl Memory {
     /// The row of a group, if it was written here after this moment and nothing was read since.
     pub(super) fn written_since(&self, group: &GroupName, since: Instant) -> Option<GroupRow> {
         let known = self.get(group)?;
-        known.written.filter(|_| known.learned_at > since)
+        let row = known.written.as_ref();
+        row.filter(|_| known.learned_at > since).cloned()
     }
 
     /// Remembers everything a scan brought.
@@ -181,8 +185,9 @@ impl Memory {
             learned_at: Instant::now(),
             is_recorded,
             written,
+            shown: OnceLock::new(),
         };
-        all.insert(group.clone(), known);
+        all.insert(group.clone(), Arc::new(known));
     }
 
     /// Remembers whether the store was read.
@@ -198,12 +203,12 @@ impl Memory {
     }
 
     /// What is known of a group.
-    pub(super) fn get(&self, group: &GroupName) -> Option<Known> {
+    pub(super) fn get(&self, group: &GroupName) -> Option<Arc<Known>> {
         locked(&self.known).get(group).cloned()
     }
 
     /// What is known of a group, if it answers this.
-    pub(super) fn answer_to(&self, question: &Question, group: &GroupName) -> Option<Known> {
+    pub(super) fn answer_to(&self, question: &Question, group: &GroupName) -> Option<Arc<Known>> {
         self.get(group).filter(|known| question.takes(known))
     }
 
@@ -211,21 +216,21 @@ impl Memory {
     pub fn state(&self, group: &GroupName, age: Duration) -> Option<Arc<GroupState>> {
         self.get(group)
             .filter(|known| known.asked_at.elapsed() < age)
-            .map(|known| known.state)
+            .map(|known| Arc::clone(&known.state))
     }
 
     /// What is known of a group that had a row.
     pub fn recorded(&self, group: &GroupName) -> Option<Arc<GroupState>> {
         self.get(group)
             .filter(|known| known.is_recorded)
-            .map(|known| known.state)
+            .map(|known| Arc::clone(&known.state))
     }
 
     /// How a group without a row was shown before: its start must not move with the clock.
     pub fn starting(&self, group: &GroupName) -> Option<Arc<GroupState>> {
         self.get(group)
             .filter(|known| !known.is_recorded)
-            .map(|known| known.state)
+            .map(|known| Arc::clone(&known.state))
     }
 
     pub(super) fn forget(&self, group: &GroupName) {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::fault::Fault;
 use super::gate::Ready;
 use super::groups;
 use super::input::{Params, Segments};
-use crate::controller::lookup::Lookup;
+use crate::controller::lookup::{Lookup, Shown};
 use crate::model::answer::AnswerAccounts;
 use crate::model::name::GroupName;
 
@@ -33,8 +34,6 @@ pub const fn longest() -> Duration {
 const CACHE: HeaderValue = HeaderValue::from_static("max-age=5, stale-if-error=86400");
 /// What it is written in.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Most bodies fit without growing, in bytes.
-const BODY_ROOM: usize = 1024;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,11 +59,10 @@ struct Body<'a> {
 pub async fn door(
     Ready(app): Ready,
     Segments(group): Segments<String>,
-    uri: Uri,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Fault> {
     let group = groups::name(&group)?;
-    let asked = Asked::read(&Params::of(&uri))?;
+    let asked = Asked::read(&Params::of(request.uri()))?;
     let limit = ANSWER_LIMIT.saturating_add(asked.wait);
     let controller = &app.controller;
     let looking = async {
@@ -80,7 +78,7 @@ pub async fn door(
     let found = tokio::time::timeout(limit, looking)
         .await
         .map_err(|_| Fault::store("the store did not answer in time"))??;
-    answer(&group, &found, &headers)
+    answer(&group, &found, request.headers())
 }
 
 /// What a lookup's query asks for.
@@ -128,7 +126,20 @@ impl Asked {
 }
 
 fn answer(group: &GroupName, found: &Lookup, headers: &HeaderMap) -> Result<Response, Fault> {
-    let state = found.state.as_ref();
+    let shown = found.shown(|| show(group, found))?;
+    let mut response = if is_known(headers, &shown.etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, JSON)], shown.body).into_response()
+    };
+    let value = HeaderValue::from_str(&shown.etag).map_err(|_| Fault::internal())?;
+    response.headers_mut().insert(header::ETAG, value);
+    response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
+    Ok(response)
+}
+
+fn show(group: &GroupName, found: &Lookup) -> Result<Shown, Fault> {
+    let state = found.state();
     let mut body = Body {
         group,
         generation: state.generation,
@@ -142,26 +153,20 @@ fn answer(group: &GroupName, found: &Lookup, headers: &HeaderMap) -> Result<Resp
         accounts: &state.answer.accounts,
     };
     let etag = etag(found, &body)?;
-    let mut response = if is_known(headers, &etag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        body.stale = Some(found.stale);
-        body.as_of = Some(found.as_of);
-        let mut written = Vec::with_capacity(BODY_ROOM);
-        serde_json::to_writer(&mut written, &body).map_err(|_| Fault::internal())?;
-        ([(header::CONTENT_TYPE, JSON)], written).into_response()
-    };
-    let value = HeaderValue::from_str(&etag).map_err(|_| Fault::internal())?;
-    response.headers_mut().insert(header::ETAG, value);
-    response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
-    Ok(response)
+    body.stale = Some(found.stale);
+    body.as_of = Some(found.as_of());
+    let body = serde_json::to_vec(&body).map_err(|_| Fault::internal())?;
+    Ok(Shown {
+        etag,
+        body: body.into(),
+    })
 }
 
 /// The generation, and the record's count of changes within it. A group that has no row yet starts anew in
 /// every process, so its tag is told by the body itself.
 fn etag(found: &Lookup, body: &Body<'_>) -> Result<String, Fault> {
-    let state = found.state.as_ref();
-    if !found.is_recorded {
+    let state = found.state();
+    if !found.is_recorded() {
         let bytes = serde_json::to_vec(body).map_err(|_| Fault::internal())?;
         let digest = Sha256::digest(bytes);
         let mark: String = digest

@@ -17,10 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::extract::connect_info::{ConnectInfo, Connected};
-use axum::middleware::Next;
-use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -121,32 +117,27 @@ impl Connection {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turn(&self, from: Stage, to: Stage) {
+    /// The connection that the server is about to serve.
+    #[must_use]
+    pub fn of(stream: &IncomingStream<'_, Reception>) -> Self {
+        stream.io().place.connection.clone()
+    }
+
+    /// Busy for as long as a request on it is answered.
+    pub async fn attend<T>(&self, answering: impl Future<Output = T>) -> T {
+        // It rests where the request is the next of several that came at once.
+        self.turn(&[Stage::Head, Stage::Resting], Stage::Busy);
+        let answer = answering.await;
+        self.turn(&[Stage::Busy], Stage::Resting);
+        answer
+    }
+
+    fn turn(&self, from: &[Stage], to: Stage) {
         let mut life = self.life();
-        if life.stage == from {
+        if from.contains(&life.stage) {
             life.enter(to);
         }
     }
-}
-
-impl Connected<IncomingStream<'_, Reception>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Reception>) -> Self {
-        stream.io().place.connection.clone()
-    }
-}
-
-/// Marks a connection as busy for as long as a request on it is answered.
-pub async fn attend(
-    ConnectInfo(connection): ConnectInfo<Connection>,
-    request: Request,
-    next: Next,
-) -> Response {
-    connection.turn(Stage::Head, Stage::Busy);
-    // The next of several requests that came at once.
-    connection.turn(Stage::Resting, Stage::Busy);
-    let response = next.run(request).await;
-    connection.turn(Stage::Busy, Stage::Resting);
-    response
 }
 
 /// All connections.

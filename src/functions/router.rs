@@ -1,7 +1,7 @@
 //! Which request goes through which door. The host matches routes whatever their case and passes the path
 //! on as it came, so the literal parts of a path are matched in lower case here too.
 
-use std::any::Any;
+use std::panic::AssertUnwindSafe;
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,8 +9,8 @@ use axum::http::{HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower::util::{MapRequest, MapResponse};
-use tower_http::catch_panic::CatchPanic;
+use futures::FutureExt as _;
+use tower::ServiceExt as _;
 
 use super::fault::Fault;
 use super::gate::Gate;
@@ -73,14 +73,14 @@ pub const DOORS: [Door; 7] = [
 /// Every function that the host calls with its envelope.
 pub const TIMERS: [&str; 1] = ["HealthCheck"];
 
-/// All doors behind this gate. Routes are spelled out rather than nested, and what surrounds them is one
-/// service rather than layers of the router: axum boxes each layer, which lookups feel.
+/// All doors behind this gate; [`answer`] is what surrounds them. Routes are spelled out rather than nested:
+/// axum rewrites the path for each nested one, which lookups feel.
 pub fn router(gate: Gate) -> Router {
     let timers = Router::new()
         .route("/HealthCheck", post(health_check::door))
         .layer(middleware::from_fn(guard::only_the_host));
     let api = |route: &str| format!("{PREFIX}{route}");
-    let doors = Router::new()
+    Router::new()
         .route("/", get(alive))
         .merge(timers)
         .route(&api("/groups"), get(groups::list))
@@ -94,9 +94,22 @@ pub fn router(gate: Gate) -> Router {
         .route(&api("/status"), get(status::door))
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
-        .with_state(gate);
-    let finished = MapResponse::new(MapRequest::new(doors, in_lower_case), finish);
-    Router::new().fallback_service(CatchPanic::custom(finished, panicked))
+        .with_state(gate)
+}
+
+/// Answers a request at one of these doors: in lower case, with the headers that every answer has, and even where
+/// the door panics. A function around the router rather than layers of it: axum boxes each layer.
+pub async fn answer(doors: Router, request: Request) -> Response {
+    let answering = AssertUnwindSafe(doors.oneshot(in_lower_case(request))).catch_unwind();
+    // The panic's own hook has printed it already; what the caller sees holds nothing of it.
+    let response = match answering.await {
+        Ok(Ok(response)) => response,
+        Err(_) => {
+            tracing::error!("a request was lost to a panic");
+            Fault::internal().into_response()
+        }
+    };
+    finish(response)
 }
 
 /// The host's readiness probe: answered before anything else is there.
@@ -127,13 +140,6 @@ fn finish(mut response: Response) -> Response {
         HeaderValue::from_static("nosniff"),
     );
     response
-}
-
-// The panic's own hook has printed it already; what the caller sees holds nothing of it.
-#[allow(clippy::needless_pass_by_value)]
-fn panicked(_: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a request was lost to a panic");
-    Fault::internal().into_response()
 }
 
 fn in_lower_case(mut request: Request) -> Request {

@@ -1,14 +1,17 @@
 //! The custom handler's life: open the port, answer the host, then put the app together behind it.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use axum::middleware;
+use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
+use tower::service_fn;
 
-use super::connections::{self, Connection, Reception};
+use super::connections::{Connection, Reception};
 use super::gate::{App, Gate, Key};
-use super::router::router;
+use super::router::{answer, router};
 use crate::adapters::activation::Activator;
 use crate::adapters::azure::identity::Identity;
 use crate::adapters::http;
@@ -40,7 +43,7 @@ pub async fn serve() -> Result<(), String> {
 }
 
 /// The same on a port that is open already. Only the host reaches it, over the loopback address; what it may
-/// do with its connections stands in [`connections`]. Bodies have a deadline, answers have theirs.
+/// do with its connections stands in [`super::connections`]. Bodies have a deadline, answers have theirs.
 ///
 /// # Errors
 /// When the app cannot be put together, or the port is lost.
@@ -49,9 +52,15 @@ pub async fn serve_on(listener: TcpListener, env: Env) -> Result<(), String> {
         Reception::open(listener).map_err(|error| format!("the port was lost: {error}"))?;
     let (gate, key) = Gate::closed();
     let serving = async {
-        let app = router(gate).layer(middleware::from_fn(connections::attend));
-        let app = app.into_make_service_with_connect_info::<Connection>();
-        match axum::serve(reception, app).await {
+        let doors = router(gate);
+        let connected = service_fn(move |stream: IncomingStream<'_, Reception>| {
+            let (connection, doors) = (Connection::of(&stream), doors.clone());
+            ready(Ok::<_, Infallible>(service_fn(move |request| {
+                let (connection, doors) = (connection.clone(), doors.clone());
+                async move { Ok::<_, Infallible>(connection.attend(answer(doors, request)).await) }
+            })))
+        });
+        match axum::serve(reception, connected).await {
             Ok(()) => Err("the port was closed".to_owned()),
             Err(error) => Err(format!("the port was lost: {error}")),
         }

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use jiff::SignedDuration;
 use serde_json::Value;
-use tower::ServiceExt;
 use understudy::adapters::activation::Activator;
 use understudy::adapters::azure::identity::Identity;
 use understudy::adapters::probe::Prober;
@@ -16,7 +15,7 @@ use understudy::adapters::store::Store;
 use understudy::adapters::store::heartbeat::Heartbeat;
 use understudy::controller::{Controller, now};
 use understudy::functions::gate::{App, Gate};
-use understudy::functions::router::router;
+use understudy::functions::router;
 use understudy::model::deployment::{Deployment, FromRecord};
 use understudy::model::evidence::{AccountEvidence, GroupEvidence};
 use understudy::model::name::{GroupName, Vantage};
@@ -159,7 +158,7 @@ impl Doors {
         let app = App::new(Arc::clone(&controller), trust_principal);
         Self {
             rows,
-            router: router(Gate::open(Arc::new(app))),
+            router: router::router(Gate::open(Arc::new(app))),
             controller,
             store,
             deployment,
@@ -201,7 +200,7 @@ impl Doors {
 
     /// One request.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = router::answer(self.router.clone(), request).await;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Answer {
