@@ -6,6 +6,8 @@ mod support;
 
 #[path = "alerts/accounts.rs"]
 mod accounts;
+#[path = "alerts/directory.rs"]
+mod directory;
 #[path = "alerts/explained.rs"]
 mod explained;
 #[path = "alerts/kinds.rs"]

@@ -5,6 +5,8 @@
 mod passes;
 #[path = "support/random_world.rs"]
 mod random_world;
+#[path = "decision/rehearsal.rs"]
+mod rehearsal;
 #[path = "decision/running.rs"]
 mod running;
 #[path = "support/scenario.rs"]

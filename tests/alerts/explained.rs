@@ -112,3 +112,31 @@ fn what_decides_comes_first_and_what_is_only_recorded_last() {
     let last = from_the_end.find(|line| !line.contains("see docs/runbook.md"));
     assert!(last.unwrap().contains("only recorded"), "{text}");
 }
+
+#[test]
+fn alerts_about_the_active_site_come_before_those_about_others() {
+    let group = bodies::group();
+    let state = GroupState::new(group.sites[0].answer(), at("2026-03-01T00:00:00Z"));
+    let all = [
+        bodies::resource_health("Unavailable", "UserInitiated", "Active"),
+        bodies::incident("North Europe", "Active"),
+        bodies::incident("West Europe", "Active"),
+    ];
+    let all: Vec<Alert> = all.iter().map(parsed).collect();
+    let told: Vec<Told> = all.iter().map(Told::of).collect();
+    let found = signals(&told, &group, Some(&state), now());
+    let lines = explain(&state, None, &group, &found, None, now());
+    let of_alerts: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.starts_with("An alert"))
+        .collect();
+    let wanted = [
+        "says that westeurope",
+        "says that northeurope",
+        "is only recorded",
+    ];
+    assert_eq!(of_alerts.len(), wanted.len(), "{of_alerts:?}");
+    for (line, wanted) in of_alerts.iter().zip(wanted) {
+        assert!(line.contains(wanted), "{of_alerts:?}");
+    }
+}

@@ -17,12 +17,12 @@ use understudy::model::state::GroupState;
 
 use super::scenario_world::{group, moment};
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     moment("1m").unwrap()
 }
 
 /// Everything that is looked at, well and without signals.
-fn quiet<'a>(evidence: &'a GroupEvidence) -> Observation<'a> {
+pub fn quiet<'a>(evidence: &'a GroupEvidence) -> Observation<'a> {
     Observation {
         evidence: Some(evidence),
         signals: &[],
@@ -35,7 +35,7 @@ fn quiet<'a>(evidence: &'a GroupEvidence) -> Observation<'a> {
     }
 }
 
-fn well(spec: &GroupSpec) -> GroupEvidence {
+pub fn well(spec: &GroupSpec) -> GroupEvidence {
     let keys = spec.sites.iter().flat_map(|site| site.probed());
     let readings = keys.map(|key| {
         let reading = Reading {

@@ -69,6 +69,7 @@ impl Shown<'_> {
                 Some(rest),
             ),
             "because" => self.because(rest),
+            "not" => self.not_because(rest),
             "seen" => self.seen(rest),
             "remembers" => {
                 let count = self.state.automatic_failovers.len();
@@ -98,6 +99,16 @@ impl Shown<'_> {
         match reason {
             Some(reason) if reason.contains(text) => Ok(()),
             reason => Err(format!("found {reason:?}")),
+        }
+    }
+
+    /// The reason of the newest entry does not hold this.
+    fn not_because(&self, text: &str) -> Said {
+        let text = text.strip_prefix("because ").ok_or("`not because TEXT`")?;
+        let newest = self.history.last().ok_or("no history entry")?;
+        match &newest.reason {
+            Some(reason) if reason.contains(text) => Err(format!("found {reason:?}")),
+            _ => Ok(()),
         }
     }
 
@@ -208,8 +219,14 @@ impl Shown<'_> {
     fn explained(&self, text: &str) -> Said {
         let hold = self.decision.hold.as_ref();
         let said = explain(self.state, self.evidence, self.spec, &[], hold, self.now).join(" ");
-        let wanted = text.strip_prefix("with ").ok_or("`explained with TEXT`")?;
-        if said.contains(wanted) {
+        let (wanted, text) = match text.strip_prefix("without ") {
+            Some(text) => (false, text),
+            None => (
+                true,
+                text.strip_prefix("with ").ok_or("`explained with TEXT`")?,
+            ),
+        };
+        if said.contains(text) == wanted {
             Ok(())
         } else {
             Err(format!("found: {said}"))

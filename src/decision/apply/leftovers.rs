@@ -45,8 +45,7 @@ impl Deciding<'_> {
     fn keep(&mut self, rest: &Move, stage: Stage) {
         let site = match stage {
             Stage::Activate => &rest.to,
-            Stage::Retire if self.spec.policy.standby == Standby::Cold => &rest.from,
-            Stage::Retire => return,
+            Stage::Retire => &rest.from,
         };
         let is_open = |step: &&Step| step.stage == stage && step.state != StepState::Done;
         let steps = rest.steps.iter().filter(is_open).cloned().collect();
@@ -77,7 +76,7 @@ impl Deciding<'_> {
         let mut all = self.next.leftovers.iter();
         if let Some(at) = all.position(|each| each.site == *site) {
             let before = self.next.leftovers.remove(at);
-            leftover.waits_for_recovery |= before.waits_for_recovery && before.steps.is_empty();
+            leftover.waits_for_recovery |= before.waits_for_recovery;
             let open = (before.steps.into_iter()).filter(|step| step.state != StepState::Done);
             for step in open {
                 match leftover
