@@ -42,6 +42,8 @@ impl Deciding<'_> {
         }
     }
 
+    /// Stops, too, where the standby is warm by now: whatever is not to be stopped any more is dropped by
+    /// [`Self::tend_leftovers`].
     fn keep(&mut self, rest: &Move, stage: Stage) {
         let site = match stage {
             Stage::Activate => &rest.to,
