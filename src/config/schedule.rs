@@ -114,13 +114,9 @@ fn check_fields(text: &str, fields: &[&str]) -> Result<(), String> {
             ],
             _ => &[],
         };
-        for part in field
-            .split([',', '-', '/', '*'])
-            .filter(|part| !part.is_empty())
-        {
-            let number = part.bytes().all(|byte| byte.is_ascii_digit());
-            if !number && !names.contains(&part.to_ascii_uppercase().as_str()) {
-                return malformed(format!("{} is not known to Azure Functions", shown(part)));
+        for member in field.split(',') {
+            if let Err(why) = check_member(member, names) {
+                return malformed(why);
             }
         }
         let days = field
@@ -128,6 +124,29 @@ fn check_fields(text: &str, fields: &[&str]) -> Result<(), String> {
             .map(|part| part.split('/').next().unwrap_or(part));
         if index == day_of_week && days.flat_map(|part| part.split('-')).any(|day| day == "7") {
             return malformed("days of the week are 0 (Sunday) to 6".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// One member of a list: `*`, a value, or a range of two, with a step or without. croner takes a list with
+/// nothing in it for one that never comes, and looks for it through thousands of years.
+fn check_member(member: &str, names: &[&str]) -> Result<(), String> {
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let (range, step) = match member.split_once('/') {
+        Some((range, step)) => (range, Some(step)),
+        None => (member, None),
+    };
+    let values = (range != "*").then(|| range.splitn(2, '-'));
+    for (part, is_named) in (values.into_iter().flatten().map(|value| (value, true)))
+        .chain(step.map(|step| (step, false)))
+    {
+        if part.is_empty() {
+            return Err(format!("{} lacks a value", shown(member)));
+        }
+        let is_name = is_named && names.contains(&part.to_ascii_uppercase().as_str());
+        if !is_number(part) && !is_name {
+            return Err(format!("{} is not known to Azure Functions", shown(part)));
         }
     }
     Ok(())
@@ -206,6 +225,13 @@ mod tests {
             ("0 0 0 * * 7", "0 (Sunday) to 6"),
             ("0 0 0 * * 1-7", "0 (Sunday) to 6"),
             ("0 60 * * * *", "is not a schedule"),
+            ("0 , * * * *", "`` lacks a value"),
+            ("0 5, * * * *", "`` lacks a value"),
+            ("0 1- * * * *", "`1-` lacks a value"),
+            ("0 */ * * * *", "`*/` lacks a value"),
+            ("0 0 0 * * */MON", "`MON` is not known"),
+            ("0 1-2-3 * * * *", "`2-3` is not known"),
+            ("0 ** * * * *", "`**` is not known"),
             ("JAN * * * * *", "`JAN` is not known"),
             ("0 0 0 31 2 *", "never fires"),
             ("%SCHEDULE%", "app settings are not filled in"),
