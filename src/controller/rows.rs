@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Controller;
-use super::tick::{TickReport, note, some_at_once};
+use super::tick::{SomeAtOnce, TickReport, note};
 use crate::adapters::store::codec::GroupRow;
 use crate::adapters::store::{Commit, Snapshot, StoreError};
 use crate::model::answer::{Answer, AnswerAccounts};
@@ -54,15 +54,15 @@ impl Controller {
         let missing = self.missing(snapshot);
         let names: Vec<GroupName> = missing.iter().map(|spec| spec.name.clone()).collect();
         let mut histories = self.store.newest_entries(&names).await?;
-        let mut making = Vec::new();
+        let mut making = SomeAtOnce::default();
         for spec in missing {
             match histories.remove(&spec.name).transpose() {
-                Ok(newest) => making.push(self.make_row(spec, newest)),
+                Ok(newest) => making.take(self.make_row(spec, newest)).await,
                 // Without its history the generation could fall, so no row is made.
                 Err(error) => note(report, format!("{} has no row: {error}", spec.name)),
             }
         }
-        let made = some_at_once(making).await;
+        let made = making.finish().await;
         for result in made {
             let (group, row, origin) = match result {
                 Ok(made) => made,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -33,9 +33,10 @@ const WAVE_LEAST: Duration = Duration::from_secs(2);
 const TICK_GIVEN_UP: Duration = Duration::from_secs(110);
 /// Groups that are decided on in one go; then others of the process have their turn.
 pub(super) const DECIDED_AT_ONCE: usize = 128;
-/// Commits under way at once. Each is two or three rows and takes about ten milliseconds, so that these are as much as
-/// one partition of Table Storage takes (2,000 rows a second); alerts and lookups wait behind them there.
-pub(super) const COMMITS_AT_ONCE: usize = 12;
+/// Commits under way at once. Each is two or three rows; the store sends those that wait together, so that these are
+/// three transactions as large as may be. A partition of Table Storage takes 2,000 rows a second, and alerts and
+/// lookups wait behind them there.
+pub(super) const COMMITS_AT_ONCE: usize = 128;
 
 /// What one tick did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,12 +61,23 @@ pub(super) enum Scope {
 }
 
 impl Controller {
-    /// Runs one tick.
+    /// Runs one tick to its end, even if whoever asked for it goes away: it writes.
     ///
     /// # Errors
-    /// When state could not be read or committed. Failed probes, missing tokens and lost races are no
-    /// error.
+    /// When state could not be read or committed, and when the tick was lost to a panic. Failed probes, missing
+    /// tokens and lost races are no error.
     pub async fn tick(self: &Arc<Self>) -> Result<TickReport, StoreError> {
+        let controller = Arc::clone(self);
+        self.spawn(async move { controller.tick_here().await })
+            .await
+            .unwrap_or_else(|error| {
+                Err(StoreError::Unavailable(format!(
+                    "the tick was lost: {error}"
+                )))
+            })
+    }
+
+    async fn tick_here(self: &Arc<Self>) -> Result<TickReport, StoreError> {
         let deadline = Instant::now() + TICK_LIMIT;
         let Ok(_turn) = tokio::time::timeout_at(deadline, self.turn.lock()).await else {
             return Ok(TickReport::default());
@@ -287,11 +299,11 @@ impl Controller {
         // Moves before what is only told.
         at_once.sort_by_key(|(is_told, ..)| *is_told);
         let swept: &Sweeping = sweeping;
-        let committing: Vec<_> = at_once
-            .into_iter()
-            .map(|(_, spec, row)| self.commit_one(swept, spec, row))
-            .collect();
-        let mut committed = some_at_once(committing).await;
+        let mut committing = SomeAtOnce::default();
+        for (_, spec, row) in at_once {
+            committing.take(self.commit_one(swept, spec, row)).await;
+        }
+        let mut committed = committing.finish().await;
         for (spec, row) in in_turn {
             committed.push(self.commit_one(swept, spec, row).await);
         }
@@ -355,12 +367,38 @@ struct Committed {
     claimed: Option<Decision>,
 }
 
-/// Runs these, at most [`COMMITS_AT_ONCE`] at a time.
-pub(super) async fn some_at_once<F: Future>(work: Vec<F>) -> Vec<F::Output> {
-    stream::iter(work)
-        .buffer_unordered(COMMITS_AT_ONCE)
-        .collect()
-        .await
+/// Runs at most [`COMMITS_AT_ONCE`] at a time. What is to be run is handed over one by one: ten thousand that were made
+/// beforehand would take more memory than all that they are about.
+pub(super) struct SomeAtOnce<F: Future> {
+    running: FuturesUnordered<F>,
+    done: Vec<F::Output>,
+}
+
+impl<F: Future> Default for SomeAtOnce<F> {
+    fn default() -> Self {
+        Self {
+            running: FuturesUnordered::new(),
+            done: Vec::new(),
+        }
+    }
+}
+
+impl<F: Future> SomeAtOnce<F> {
+    /// Begins this one as soon as there is room.
+    pub(super) async fn take(&mut self, work: F) {
+        while self.running.len() >= COMMITS_AT_ONCE {
+            self.done.extend(self.running.next().await);
+        }
+        self.running.push(work);
+    }
+
+    /// What came of all of them, in the order in which they ended.
+    pub(super) async fn finish(mut self) -> Vec<F::Output> {
+        while let Some(done) = self.running.next().await {
+            self.done.push(done);
+        }
+        self.done
+    }
 }
 
 pub(super) fn note(report: &mut TickReport, line: String) {

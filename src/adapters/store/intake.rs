@@ -13,15 +13,12 @@ use tokio::time::Instant;
 
 use super::alerts::{Kept, decode, encode};
 use super::rows::{Properties, Row, RowStore, Write, Written};
+use super::shared::{CHARACTERS, ROWS, size};
 use super::{StoreError, codec, keys, pause_before_retry, unreadable};
 use crate::model::alert::Alert;
 
 /// After losing this many races on one alert's row something else is wrong.
 const TRIES: u32 = 8;
-/// Rows of one transaction (the limit of Table Storage).
-const ROWS: usize = 100;
-/// Characters of one transaction: 4 MiB is the limit of Table Storage, 2 MiB that of Cosmos DB.
-const CHARACTERS: usize = 1024 * 1024;
 /// Transactions under way at once: more than one, so that a request that hangs holds up nobody else, and few,
 /// so that alerts that come fast share one.
 const WRITERS: usize = 2;
@@ -399,17 +396,6 @@ fn transactions(planned: impl Iterator<Item = (Thread, Plan)>) -> Vec<Vec<(Threa
         all.push(together);
     }
     all
-}
-
-fn size(write: &Write) -> usize {
-    match write {
-        Write::Insert { properties, .. } | Write::Replace { properties, .. } => properties
-            .values()
-            .filter_map(serde_json::Value::as_str)
-            .map(str::len)
-            .sum(),
-        Write::Delete { .. } => 0,
-    }
 }
 
 /// One transaction. Answers what is done; the threads that are left are to be decided on anew.

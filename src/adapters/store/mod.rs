@@ -17,6 +17,7 @@ pub mod keys;
 mod pack;
 pub mod rows;
 mod sealed;
+mod shared;
 pub mod table;
 mod trouble;
 mod unusable;
@@ -169,7 +170,7 @@ impl Store {
     #[must_use]
     pub fn new(rows: Arc<dyn RowStore>) -> Self {
         Self {
-            rows,
+            rows: Arc::new(shared::Shared::over(rows)),
             intake: Arc::default(),
         }
     }
