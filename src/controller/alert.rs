@@ -226,7 +226,7 @@ impl Controller {
             return;
         }
         let controller = Arc::clone(self);
-        tokio::spawn(async move {
+        self.spawn(async move {
             let mut next = controller.alerted.next.lock().await;
             if let Some(next) = *next {
                 tokio::time::sleep_until(next).await;

@@ -98,15 +98,12 @@ impl Controller {
         group: &GroupName,
         at_least: Option<u64>,
     ) -> Result<Lookup, GroupError> {
-        if self.spec(group).is_none() && !self.deployment.from_record.holds(group) {
-            return Err(GroupError::NotFound(group.clone()));
-        }
-        let known = self.memory.get(group);
         let question = Question::now(at_least);
-        if let Some(known) = known.as_ref().filter(|known| question.takes(known)) {
-            self.renew_ahead(known.asked_at.elapsed());
-            return Ok(answer(known, false));
-        }
+        let known = match self.at_hand(group, &question)? {
+            AtHand::Answer(lookup) => return Ok(lookup),
+            AtHand::TooOld(known) => Some(known),
+            AtHand::Nothing => None,
+        };
         let failing = self.memory.failing_for();
         if let Some(known) = known.as_ref().filter(|_| failing.is_some())
             && self.memory.turn(group).try_lock().is_err()
@@ -132,6 +129,39 @@ impl Controller {
             (Err(_), Some(known)) => Ok(answer(&known, true)),
             (Err(error), None) => Err(error.into()),
         }
+    }
+
+    /// The answer that needs no read, which is what nearly every lookup gets; nothing where the store is to be asked.
+    ///
+    /// # Errors
+    /// When there is no such group.
+    pub fn lookup_at_hand(
+        self: &Arc<Self>,
+        group: &GroupName,
+        at_least: Option<u64>,
+    ) -> Result<Option<Lookup>, GroupError> {
+        match self.at_hand(group, &Question::now(at_least))? {
+            AtHand::Answer(lookup) => Ok(Some(lookup)),
+            AtHand::TooOld(_) | AtHand::Nothing => Ok(None),
+        }
+    }
+
+    fn at_hand(
+        self: &Arc<Self>,
+        group: &GroupName,
+        question: &Question,
+    ) -> Result<AtHand, GroupError> {
+        if self.spec(group).is_none() && !self.deployment.from_record.holds(group) {
+            return Err(GroupError::NotFound(group.clone()));
+        }
+        let Some(known) = self.memory.get(group) else {
+            return Ok(AtHand::Nothing);
+        };
+        if question.takes(&known) {
+            self.renew_ahead(known.asked_at.elapsed());
+            return Ok(AtHand::Answer(answer(&known, false)));
+        }
+        Ok(AtHand::TooOld(known))
     }
 
     /// Answers when the generation has passed `after`, or `wait` is over.
@@ -214,6 +244,16 @@ impl Controller {
         let start = self.start(spec, newest.as_ref());
         Ok(Some((start.state, start.origin == Origin::Memory)))
     }
+}
+
+/// What is known of a group before the store is asked.
+enum AtHand {
+    /// An answer that is young enough.
+    Answer(Lookup),
+    /// One that is not.
+    TooOld(Arc<Known>),
+    /// None.
+    Nothing,
 }
 
 fn answer(known: &Arc<Known>, stale: bool) -> Lookup {

@@ -37,10 +37,12 @@ mod turns;
 pub mod view;
 pub mod wellbeing;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::adapters::activation::Activator;
 use crate::adapters::probe::Prober;
@@ -87,6 +89,7 @@ pub struct Controller {
     memory: memory::Memory,
     crowd: crowd::Crowd,
     shelf: overview::Shelf,
+    workshop: OnceLock<Handle>,
 }
 
 impl Controller {
@@ -113,6 +116,7 @@ impl Controller {
             memory: memory::Memory::default(),
             crowd: crowd::Crowd::default(),
             shelf: overview::Shelf::default(),
+            workshop: OnceLock::new(),
         })
     }
 
@@ -120,6 +124,24 @@ impl Controller {
     #[must_use]
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
+    }
+
+    /// Has all that is more than an answer done by these threads: ticks, sweeps, orders, steps. Lookups then do not
+    /// wait for a thread behind thousands of probes. Without this they share those of whoever asks.
+    pub fn work_on(&self, threads: Handle) {
+        // The first word counts: work that was begun stays where it is.
+        let _ = self.workshop.set(threads);
+    }
+
+    /// Does this to its end, whether or not anybody waits for it.
+    fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match self.workshop.get() {
+            Some(threads) => threads.spawn(work),
+            None => tokio::spawn(work),
+        }
     }
 
     fn spec(&self, group: &GroupName) -> Option<&Arc<GroupSpec>> {

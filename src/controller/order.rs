@@ -61,7 +61,7 @@ impl Controller {
         order: &Order,
     ) -> Result<OrderAnswer, GroupError> {
         let (controller, group, order) = (Arc::clone(self), group.clone(), order.clone());
-        let carrying = tokio::spawn(async move { controller.carry_out(&group, &order).await });
+        let carrying = self.spawn(async move { controller.carry_out(&group, &order).await });
         let unknown = |what: String| {
             GroupError::Store(StoreError::Unavailable(format!(
                 "{what}; look at the group before you order again"
@@ -239,7 +239,7 @@ impl Controller {
     /// goes on from the row.
     fn go_on(self: &Arc<Self>, spec: Arc<GroupSpec>, signals: Vec<Signal>, decision: Decision) {
         let controller = Arc::clone(self);
-        tokio::spawn(async move {
+        self.spawn(async move {
             if let Err(error) = controller.finish_steps(&spec, &signals, decision).await {
                 tracing::warn!("{}: the steps go on with the next tick: {error}", spec.name);
             }

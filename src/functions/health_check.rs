@@ -1,7 +1,5 @@
 //! The timer's door: the host posts its envelope here and wants one back.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -53,7 +51,7 @@ pub async fn door(Ready(app): Ready, body: Body) -> Result<Response, Fault> {
     if Envelope::read(&body)?.is_past_due() {
         tracing::info!("the timer is late");
     }
-    match run(app).await {
+    match run(&app).await {
         Ok(report) => Ok(answer(&report)),
         Err(error) => Err(Fault::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -63,16 +61,16 @@ pub async fn door(Ready(app): Ready, body: Body) -> Result<Response, Fault> {
     }
 }
 
-/// Runs a tick to its end, even if whoever asked for it goes away: it writes.
+/// Runs a tick.
 ///
 /// # Errors
 /// A line that says what could not be read or committed.
-pub async fn run(app: Arc<App>) -> Result<TickReport, String> {
-    let ticking = tokio::spawn(async move { app.controller.tick().await });
-    let result = match ticking.await {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(error) => Err(format!("the tick was lost: {error}")),
-    };
+pub async fn run(app: &App) -> Result<TickReport, String> {
+    let result = app
+        .controller
+        .tick()
+        .await
+        .map_err(|error| error.to_string());
     if let Err(error) = &result {
         tracing::error!("the tick failed: {error}");
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tower::service_fn;
 
 use super::connections::{Connection, Reception};
@@ -73,11 +74,44 @@ async fn start(env: Env, key: &Key) -> Result<(), String> {
     let app = tokio::task::spawn_blocking(move || put_together(&env))
         .await
         .map_err(|error| format!("the start was lost: {error}"))??;
+    let workshop = Workshop::open()?;
     let controller = Arc::clone(&app.controller);
+    if let Some(threads) = workshop.threads() {
+        controller.work_on(threads);
+    }
     key.open(Arc::new(app));
     // A first answer for every group is at hand should the store fail next.
     controller.warm().await;
-    Ok(())
+    // The workshop is open as long as the app is.
+    std::future::pending().await
+}
+
+/// Threads for everything that is more than an answer, as many as there are cores.
+struct Workshop(Option<Runtime>);
+
+impl Workshop {
+    fn open() -> Result<Self, String> {
+        let threads = Builder::new_multi_thread()
+            .thread_name("workshop")
+            .enable_all()
+            .build();
+        threads
+            .map(|threads| Self(Some(threads)))
+            .map_err(|error| format!("no threads could be started: {error}"))
+    }
+
+    fn threads(&self) -> Option<Handle> {
+        self.0.as_ref().map(|threads| threads.handle().clone())
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        // Nobody who waits may end threads by waiting for them.
+        if let Some(threads) = self.0.take() {
+            threads.shutdown_background();
+        }
+    }
 }
 
 fn put_together(env: &Env) -> Result<App, String> {

@@ -15,7 +15,7 @@ use super::{health_check, input};
 /// 503 where state could not be read or committed, 413 for a body that is too large.
 pub async fn door(Ready(app): Ready, body: Body) -> Result<Response, Fault> {
     input::read(body).await?;
-    let report = health_check::run(app).await.map_err(Fault::store)?;
+    let report = health_check::run(&app).await.map_err(Fault::store)?;
     Ok(Json(json!({
         "counted": report.counted,
         "probed": report.probed,
