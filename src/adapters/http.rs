@@ -17,6 +17,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// some after less; a request sent into a connection that is just being closed looks like a failure.
 const IDLE_LIMIT: Duration = Duration::from_secs(4);
 
+/// Connections to one host that are kept while nobody uses them. A sweep of hundreds of probes of one host opens as many;
+/// what comes next needs a few of them, and each takes some 15 KiB.
+const IDLE_MOST: usize = 128;
+
 /// Loopback, and the link-local addresses of the platform's own services.
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16";
 
@@ -80,6 +84,7 @@ fn builder() -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .pool_idle_timeout(IDLE_LIMIT)
+        .pool_max_idle_per_host(IDLE_MOST)
         .user_agent(concat!("understudy/", env!("CARGO_PKG_VERSION")))
 }
 

@@ -194,6 +194,8 @@ fn site(raw: raw::Site, at: At<'_>, reading: &mut Reading<'_>) -> Option<SiteSpe
         reading.report,
     );
     accounts.extend(http.into_iter().map(AccountSpec::Http));
+    // Most sites have one; room for four in each of twenty thousand is felt.
+    accounts.shrink_to_fit();
     let region = region?;
     Some(SiteSpec {
         name: SiteName::new(raw.name.unwrap_or_else(|| region.clone())),

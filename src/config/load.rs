@@ -108,7 +108,7 @@ fn text_of(bytes: Vec<u8>, report: &mut Report) -> Source {
 fn parse(text: &str, report: &mut Report) -> Source {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
-    let root = Node::from_toml(table.get_ref(), &lines);
+    let root = Node::from_toml(table.into_inner(), &lines);
     if errors.is_empty() {
         return Source::Whole(root);
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::duration;
 use super::nearest::nearest;
-use super::node::{At, Node, Value};
+use super::node::{At, Entries, Node, Value};
 use super::report::{Report, shown};
 
 /// The form that a value must have.
@@ -201,7 +201,7 @@ fn table(
     at: At<'_>,
     keys: &BTreeMap<String, Shape>,
     required: &[String],
-    entries: &BTreeMap<String, Node>,
+    entries: &Entries,
     report: &mut Report,
 ) -> Json {
     let mut good = Map::new();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::name::SiteName;
@@ -33,7 +34,7 @@ pub struct AnswerAccounts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_services: Option<MediaServicesAnswer>,
     /// Its HTTP endpoints by name.
-    pub http: BTreeMap<String, String>,
+    pub http: LiteMap<String, String>,
 }
 
 impl fmt::Debug for AnswerAccounts {

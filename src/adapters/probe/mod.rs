@@ -113,13 +113,14 @@ impl Prober {
 
     /// One attempt to reach one account of a site in this region. Takes at most the policy's `probe_timeout`.
     pub async fn probe(&self, region: &str, account: &AccountSpec, policy: &Policy) -> Reading {
+        // Boxed, so that the room for the largest of them is not taken by each of hundreds under way.
         match account {
             AccountSpec::VideoIndexer(spec) => {
-                video_indexer::probe(&self.tools, region, spec, policy).await
+                Box::pin(video_indexer::probe(&self.tools, region, spec, policy)).await
             }
             AccountSpec::Http(spec) => http::probe(&self.tools.http, spec, policy).await,
             AccountSpec::MediaServices(spec) => {
-                media_services::probe(&self.tools, spec, policy).await
+                Box::pin(media_services::probe(&self.tools, spec, policy)).await
             }
         }
     }

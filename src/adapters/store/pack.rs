@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::evidence::{AccountEvidence, GroupEvidence, Unhealthy};
-use crate::model::name::{AccountKey, GroupName, Service, SiteName};
+use crate::model::name::{AccountKey, ByAccount, GroupName, Service, SiteName};
 use crate::model::sample::{Outcome, Sample};
 use crate::model::verdict::Verdict;
 
@@ -185,16 +185,17 @@ fn unpack_group(packed: PackedGroup, texts: &[String]) -> Result<GroupEvidence, 
     let at = |ago: i64| {
         Timestamp::from_millisecond(base.saturating_sub(ago)).map_err(|error| error.to_string())
     };
-    let accounts = accounts
-        .into_iter()
-        .map(|account| unpack_account(account, texts, &at))
-        .collect::<Result<_, String>>()?;
+    let mut seen = ByAccount::with_capacity(accounts.len());
+    for account in accounts {
+        let (key, evidence) = unpack_account(account, texts, &at)?;
+        seen.insert(key, evidence);
+    }
     Ok(GroupEvidence {
         newest_at: at(0)?,
         asked_twice,
         counted_at: counted.map(at).transpose()?,
         unbroken_since: at(unbroken)?,
-        accounts,
+        accounts: seen,
     })
 }
 
@@ -310,7 +311,7 @@ mod tests {
             asked_twice: false,
             counted_at: None,
             unbroken_since: at,
-            accounts: crate::model::name::ByAccount::from_iter([(key, account)]),
+            accounts: ByAccount::from_iter([(key, account)]),
         };
         let mut texts = Texts::default();
         let packed = pack_group(&group, 0, &mut texts);
