@@ -107,6 +107,7 @@ struct Figures {
     warm: Vec<Tick>,
     rest: Answers,
     during: Answers,
+    memory: f64,
     peak_memory: f64,
     outage: Vec<(f64, usize)>,
 }
@@ -152,7 +153,7 @@ const COLUMNS: [&str; 13] = [
     "CPU s",
     "reads",
     "writes",
-    "memory MiB",
+    "memory MiB, at most",
     "lookup p99 ms at rest",
     "during a tick",
     "ratio",
@@ -215,6 +216,7 @@ async fn measure(plan: &Plan, accounts: &str, groups: usize) -> Figures {
         eprintln!("warm: {:?} {:?}", figures.warm.last(), used(&handler));
         tokio::time::sleep_until(next.into()).await;
     }
+    figures.memory = used(&handler).resident;
     figures.rest = asked(&stage, &handler, LOOKUPS_AT_REST, async {}).await;
     tokio::time::sleep(INTERVAL).await;
     figures.during = asked(&stage, &handler, 1, fire(&handler)).await;
@@ -304,13 +306,14 @@ impl Figures {
         let tick = warm.get(warm.len() / 2).copied().unwrap_or_default();
         let (rest, during) = (self.rest.within(0.99), self.during.within(0.99));
         println!(
-            "| {accounts} | {groups} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {:.0} | {:.2} | {:.2} | {:.1} | {} |",
+            "| {accounts} | {groups} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {:.0}, {:.0} | {:.2} | {:.2} | {:.1} | {} |",
             self.first_answer.as_secs_f64() * 1e3,
             self.cold.took.as_secs_f64(),
             tick.took.as_secs_f64(),
             tick.cpu,
             tick.reads,
             tick.writes,
+            self.memory,
             self.peak_memory,
             rest * 1e3,
             during * 1e3,

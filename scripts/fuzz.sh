@@ -27,7 +27,7 @@ for target in "${TARGETS[@]}"; do
     echo "==> $target: $executions executions"
     begun=$SECONDS
     UNDERSTUDY_FUZZ_SEEDS=$corpus cargo fuzz run --sanitizer none --release "$target" "$corpus" -- \
-        -runs="$executions" -max_len=$MAX_LEN -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=1 \
+        -runs="$executions" -max_len=$MAX_LEN -reload=0 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=1 \
         2>&1 | grep --line-buffered -aEv '^#[0-9]+[[:space:]]+(NEW|REDUCE)|NEW_FUNC|# Uses:|recommended dictionary'
     echo "==> $target: $((SECONDS - begun)) s"
 done

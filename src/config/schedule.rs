@@ -115,7 +115,7 @@ fn check_fields(text: &str, fields: &[&str]) -> Result<(), String> {
             _ => &[],
         };
         for member in field.split(',') {
-            if let Err(why) = check_member(member, names) {
+            if let Err(why) = check_member(field, member, names) {
                 return malformed(why);
             }
         }
@@ -131,7 +131,7 @@ fn check_fields(text: &str, fields: &[&str]) -> Result<(), String> {
 
 /// One member of a list: `*`, a value, or a range of two, with a step or without. croner takes a list with
 /// nothing in it for one that never comes, and looks for it through thousands of years.
-fn check_member(member: &str, names: &[&str]) -> Result<(), String> {
+fn check_member(field: &str, member: &str, names: &[&str]) -> Result<(), String> {
     let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let (range, step) = match member.split_once('/') {
         Some((range, step)) => (range, Some(step)),
@@ -142,7 +142,7 @@ fn check_member(member: &str, names: &[&str]) -> Result<(), String> {
         .chain(step.map(|step| (step, false)))
     {
         if part.is_empty() {
-            return Err(format!("{} lacks a value", shown(member)));
+            return Err(format!("a value is missing in {}", shown(field)));
         }
         let is_name = is_named && names.contains(&part.to_ascii_uppercase().as_str());
         if !is_number(part) && !is_name {
@@ -225,10 +225,10 @@ mod tests {
             ("0 0 0 * * 7", "0 (Sunday) to 6"),
             ("0 0 0 * * 1-7", "0 (Sunday) to 6"),
             ("0 60 * * * *", "is not a schedule"),
-            ("0 , * * * *", "`` lacks a value"),
-            ("0 5, * * * *", "`` lacks a value"),
-            ("0 1- * * * *", "`1-` lacks a value"),
-            ("0 */ * * * *", "`*/` lacks a value"),
+            ("0 , * * * *", "a value is missing in `,`"),
+            ("0 5, * * * *", "a value is missing in `5,`"),
+            ("0 1- * * * *", "a value is missing in `1-`"),
+            ("0 */ * * * *", "a value is missing in `*/`"),
             ("0 0 0 * * */MON", "`MON` is not known"),
             ("0 1-2-3 * * * *", "`2-3` is not known"),
             ("0 ** * * * *", "`**` is not known"),

@@ -100,7 +100,8 @@ pub fn router(gate: Gate) -> Router {
 /// Answers a request at one of these doors: in lower case, with the headers that every answer has, and even where
 /// the door panics. A function around the router rather than layers of it: axum boxes each layer.
 pub async fn answer(doors: Router, request: Request) -> Response {
-    let answering = AssertUnwindSafe(doors.oneshot(in_lower_case(request))).catch_unwind();
+    let answering = async { doors.oneshot(in_lower_case(request)).await };
+    let answering = AssertUnwindSafe(answering).catch_unwind();
     // The panic's own hook has printed it already; what the caller sees holds nothing of it.
     let response = match answering.await {
         Ok(Ok(response)) => response,

@@ -74,25 +74,25 @@ async fn start(env: Env, key: &Key) -> Result<(), String> {
     let app = tokio::task::spawn_blocking(move || put_together(&env))
         .await
         .map_err(|error| format!("the start was lost: {error}"))??;
-    let workshop = Workshop::open()?;
+    let labour = Labour::open()?;
     let controller = Arc::clone(&app.controller);
-    if let Some(threads) = workshop.threads() {
+    if let Some(threads) = labour.threads() {
         controller.work_on(threads);
     }
     key.open(Arc::new(app));
     // A first answer for every group is at hand should the store fail next.
     controller.warm().await;
-    // The workshop is open as long as the app is.
+    // The labour is open as long as the app is.
     std::future::pending().await
 }
 
 /// Threads for everything that is more than an answer, as many as there are cores.
-struct Workshop(Option<Runtime>);
+struct Labour(Option<Runtime>);
 
-impl Workshop {
+impl Labour {
     fn open() -> Result<Self, String> {
         let threads = Builder::new_multi_thread()
-            .thread_name("workshop")
+            .thread_name("labour")
             .enable_all()
             .build();
         threads
@@ -105,7 +105,7 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for Labour {
     fn drop(&mut self) {
         // Nobody who waits may end threads by waiting for them.
         if let Some(threads) = self.0.take() {

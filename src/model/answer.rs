@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::name::SiteName;
@@ -34,7 +33,7 @@ pub struct AnswerAccounts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_services: Option<MediaServicesAnswer>,
     /// Its HTTP endpoints by name.
-    pub http: LiteMap<String, String>,
+    pub http: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for AnswerAccounts {
@@ -77,4 +76,15 @@ pub struct MediaServicesAnswer {
     pub resource_id: String,
     /// Host by streaming endpoint, as far as known.
     pub streaming_hosts: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_without_endpoints_have_an_empty_object_of_them() {
+        let written = serde_json::to_string(&AnswerAccounts::default()).unwrap();
+        assert_eq!(written, r#"{"http":{}}"#);
+    }
 }

@@ -235,8 +235,7 @@ fn of_settings() {
     std::fs::write(&file, text).unwrap();
     let loaded = config::load(&file, &BTreeMap::new());
     let group = &loaded.settings.deployment.groups[&GroupName::from("contoso")];
-    let answered = group.sites[0].answer().accounts.http;
-    assert_eq!(answered.get("web"), Some(&url));
+    assert_eq!(group.sites[0].answer().accounts.http["web"], url);
     let shown = format!("{group:?}");
     assert!(
         shown.contains("https://web.example/health?code=[secret]"),

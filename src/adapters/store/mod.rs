@@ -170,8 +170,8 @@ impl Store {
     #[must_use]
     pub fn new(rows: Arc<dyn RowStore>) -> Self {
         Self {
+            intake: Arc::new(intake::Intake::over(Arc::clone(&rows))),
             rows: Arc::new(shared::Shared::over(rows)),
-            intake: Arc::default(),
         }
     }
 
