@@ -89,7 +89,7 @@ pub struct Controller {
     memory: memory::Memory,
     crowd: crowd::Crowd,
     shelf: overview::Shelf,
-    labour: OnceLock<Handle>,
+    workers: OnceLock<Handle>,
 }
 
 impl Controller {
@@ -116,7 +116,7 @@ impl Controller {
             memory: memory::Memory::default(),
             crowd: crowd::Crowd::default(),
             shelf: overview::Shelf::default(),
-            labour: OnceLock::new(),
+            workers: OnceLock::new(),
         })
     }
 
@@ -130,7 +130,7 @@ impl Controller {
     /// wait for a thread behind thousands of probes. Without this they share those of whoever asks.
     pub fn work_on(&self, threads: Handle) {
         // The first word counts: work that was begun stays where it is.
-        let _ = self.labour.set(threads);
+        let _ = self.workers.set(threads);
     }
 
     /// Does this to its end, whether or not anybody waits for it.
@@ -138,7 +138,7 @@ impl Controller {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        match self.labour.get() {
+        match self.workers.get() {
             Some(threads) => threads.spawn(work),
             None => tokio::spawn(work),
         }

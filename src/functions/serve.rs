@@ -74,38 +74,32 @@ async fn start(env: Env, key: &Key) -> Result<(), String> {
     let app = tokio::task::spawn_blocking(move || put_together(&env))
         .await
         .map_err(|error| format!("the start was lost: {error}"))??;
-    let labour = Labour::open()?;
+    let (_workers, threads) = Workers::start()?;
     let controller = Arc::clone(&app.controller);
-    if let Some(threads) = labour.threads() {
-        controller.work_on(threads);
-    }
+    controller.work_on(threads);
     key.open(Arc::new(app));
     // A first answer for every group is at hand should the store fail next.
     controller.warm().await;
-    // The labour is open as long as the app is.
+    // The workers live as long as the app does.
     std::future::pending().await
 }
 
 /// Threads for everything that is more than an answer, as many as there are cores.
-struct Labour(Option<Runtime>);
+struct Workers(Option<Runtime>);
 
-impl Labour {
-    fn open() -> Result<Self, String> {
+impl Workers {
+    fn start() -> Result<(Self, Handle), String> {
         let threads = Builder::new_multi_thread()
-            .thread_name("labour")
+            .thread_name("understudy-work")
             .enable_all()
-            .build();
-        threads
-            .map(|threads| Self(Some(threads)))
-            .map_err(|error| format!("no threads could be started: {error}"))
-    }
-
-    fn threads(&self) -> Option<Handle> {
-        self.0.as_ref().map(|threads| threads.handle().clone())
+            .build()
+            .map_err(|error| format!("no threads could be started: {error}"))?;
+        let handle = threads.handle().clone();
+        Ok((Self(Some(threads)), handle))
     }
 }
 
-impl Drop for Labour {
+impl Drop for Workers {
     fn drop(&mut self) {
         // Nobody who waits may end threads by waiting for them.
         if let Some(threads) = self.0.take() {

@@ -91,7 +91,7 @@ impl Store {
         alert: &Alert,
         newer: impl Fn(Option<&Alert>, &Alert) -> Option<Alert> + Send + Sync + 'static,
     ) -> Result<Kept, StoreError> {
-        self.intake.keep(alert, Box::new(newer)).await
+        self.intake.keep(&self.rows, alert, Box::new(newer)).await
     }
 
     /// Every alert that is kept.

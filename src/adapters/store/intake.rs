@@ -68,10 +68,9 @@ impl Waiting {
     }
 }
 
-/// Where alerts wait for their turn. They share transactions with each other alone: an alert must not wait for what
-/// a sweep writes.
+/// Where alerts wait for their turn. They share transactions with each other alone: none waits for what a sweep writes.
+#[derive(Default)]
 pub(super) struct Intake {
-    rows: Arc<dyn RowStore>,
     waiting: Mutex<Waiting>,
 }
 
@@ -82,20 +81,17 @@ impl fmt::Debug for Intake {
 }
 
 impl Intake {
-    /// An intake into these rows.
-    pub(super) fn over(rows: Arc<dyn RowStore>) -> Self {
-        Self {
-            rows,
-            waiting: Mutex::default(),
-        }
-    }
-
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps one alert, together with those that come at the same time.
-    pub(super) async fn keep(self: &Arc<Self>, alert: &Alert, newer: Newer) -> Answer {
+    pub(super) async fn keep(
+        self: &Arc<Self>,
+        rows: &Arc<dyn RowStore>,
+        alert: &Alert,
+        newer: Newer,
+    ) -> Answer {
         let (answer, kept) = oneshot::channel();
         let message = Message {
             alert: alert.clone(),
@@ -115,7 +111,7 @@ impl Intake {
             is_wanted
         };
         if is_writer_wanted {
-            let intake = Arc::clone(self);
+            let (intake, rows) = (Arc::clone(self), Arc::clone(rows));
             // A task of its own: a caller that gives up does not end what others wait for.
             tokio::spawn(async move {
                 let mut writer = Writer {
@@ -124,7 +120,7 @@ impl Intake {
                     is_over: false,
                 };
                 while let Some(batch) = writer.next() {
-                    take_in(&*writer.intake.rows, &writer.intake, batch).await;
+                    take_in(&*rows, &writer.intake, batch).await;
                 }
             });
         }

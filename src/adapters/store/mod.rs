@@ -129,6 +129,7 @@ impl Snapshot {
 #[derive(Debug, Clone)]
 pub struct Store {
     rows: Arc<dyn RowStore>,
+    commits: Arc<shared::Shared>,
     intake: Arc<intake::Intake>,
 }
 
@@ -170,8 +171,9 @@ impl Store {
     #[must_use]
     pub fn new(rows: Arc<dyn RowStore>) -> Self {
         Self {
-            intake: Arc::new(intake::Intake::over(Arc::clone(&rows))),
-            rows: Arc::new(shared::Shared::over(rows)),
+            commits: Arc::new(shared::Shared::over(Arc::clone(&rows))),
+            rows,
+            intake: Arc::default(),
         }
     }
 

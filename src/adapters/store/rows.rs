@@ -97,8 +97,7 @@ pub struct Listing {
 /// Rows of one table in one partition.
 ///
 /// Every call ends by itself: within [`CALL_LIMIT_SECONDS`], or [`SCAN_LIMIT_SECONDS`] where it reads
-/// page after page; one that waits to be sent together with others (`shared`), within twice that. No call sends a write twice
-/// that may have been applied.
+/// page after page. No call sends a write twice.
 #[async_trait]
 pub trait RowStore: Send + Sync + std::fmt::Debug {
     /// The row with this key, if there is one.

@@ -1,4 +1,4 @@
-//! Transactions that come at once are sent as one: what a sweep writes of thousands of groups would else be as many requests,
+//! Commits that come at once are sent as one: what a sweep writes of thousands of groups would else be as many requests,
 //! and a partition answers those one after the other. One that comes while few are under way is sent as it is, at once.
 //!
 //! Whoever asks for a transaction is told what became of its own rows: where several were sent as one and that was not
@@ -9,14 +9,11 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::rows::{
-    CALL_LIMIT_SECONDS, Listing, Row, RowError, RowStore, Write, Written, base64_text,
-};
+use super::rows::{CALL_LIMIT_SECONDS, RowError, RowStore, Write, Written, base64_text};
 
 /// Rows of one transaction (the limit of Table Storage).
 pub(super) const ROWS: usize = 100;
@@ -156,33 +153,10 @@ impl Shared {
             tokio::spawn(sender.send_all(Arc::clone(&self.rows)));
         }
     }
-}
 
-fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[async_trait]
-impl RowStore for Shared {
-    async fn get(&self, key: &str) -> Result<Option<Row>, RowError> {
-        self.rows.get(key).await
-    }
-
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
-        self.rows.scan(from, to).await
-    }
-
-    async fn list(
-        &self,
-        from: &str,
-        to: &str,
-        columns: &[&str],
-        one_page: bool,
-    ) -> Result<Listing, RowError> {
-        self.rows.list(from, to, columns, one_page).await
-    }
-
-    async fn transact(&self, writes: Vec<Write>) -> Answer {
+    /// Applies all of these or none, as [`RowStore::transact`] does, perhaps together with others'. Ends within twice
+    /// [`CALL_LIMIT_SECONDS`]: one that has waited for that long is not sent.
+    pub(super) async fn transact(&self, writes: Vec<Write>) -> Answer {
         let (answer, mut answered) = oneshot::channel();
         locked(&self.queue).waiting.push_back(Asked {
             since: Instant::now(),
@@ -203,10 +177,10 @@ impl RowStore for Shared {
             })
         })
     }
+}
 
-    fn place(&self) -> String {
-        self.rows.place()
-    }
+fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One that sends until nobody waits.
@@ -218,7 +192,8 @@ struct Sender {
 impl Sender {
     async fn send_all(mut self, rows: Arc<dyn RowStore>) {
         while let Some(batch) = self.next() {
-            if send(&*rows, batch).await == Fate::Unknown {
+            let is_known = send(&*rows, batch).await;
+            if !is_known {
                 locked(&self.queue).apart_until = Some(Instant::now() + APART_FOR);
             }
         }
@@ -251,19 +226,11 @@ impl Drop for Sender {
     }
 }
 
-/// What became of a transaction for several.
-#[derive(Debug, PartialEq, Eq)]
-enum Fate {
-    /// Whoever asked for it knows.
-    Known,
-    /// Nobody does.
-    Unknown,
-}
-
-async fn send(rows: &dyn RowStore, mut batch: Vec<Asked>) -> Fate {
+/// Sends these as one. `false` where nobody knows what became of them.
+async fn send(rows: &dyn RowStore, mut batch: Vec<Asked>) -> bool {
     if batch.len() == 1 {
         send_alone(rows, batch.remove(0)).await;
-        return Fate::Known;
+        return true;
     }
     let writes = batch.iter().flat_map(|asked| asked.writes.clone());
     match rows.transact(writes.collect()).await {
@@ -287,10 +254,10 @@ async fn send(rows: &dyn RowStore, mut batch: Vec<Asked>) -> Fate {
                 let detail = detail.clone();
                 let _ = asked.answer.send(Err(RowError::Unavailable { detail }));
             }
-            return Fate::Unknown;
+            return false;
         }
     }
-    Fate::Known
+    true
 }
 
 async fn send_alone(rows: &dyn RowStore, asked: Asked) {

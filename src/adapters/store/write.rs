@@ -69,7 +69,7 @@ impl Store {
         }
         let began = Instant::now();
         for is_last in [false, true] {
-            let unknown = match self.rows.transact(batch.clone()).await {
+            let unknown = match self.commits.transact(batch.clone()).await {
                 Ok(Written::Applied(etags)) => {
                     return Ok(Commit::Done(GroupRow {
                         state: Arc::new(next.clone()),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::adapters::store::rows::{Properties, binary};
+use crate::adapters::store::rows::{Properties, Row, binary};
 
 /// Rows in memory that answer one transaction for each permit, and tell how many rows each had.
 #[derive(Debug)]
