@@ -112,8 +112,8 @@ async fn two_thousand_groups_fit_one_heartbeat_row_and_come_back_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let beat = beat(2_000, "connection refused by the data plane of");
     for (kind, rows) in stores(folder.path()) {
-        let store = Store::new(rows);
-        let Commit::Done(first) = store.beat(None, beat.clone()).await.unwrap() else {
+        let (ours, store) = (Store::new(Arc::clone(&rows)), Store::new(rows));
+        let Commit::Done(first) = ours.beat(None, beat.clone()).await.unwrap() else {
             panic!("{kind}: lost");
         };
         let found = store.heartbeat(&beat.vantage).await.unwrap().unwrap();
@@ -158,7 +158,7 @@ fn ten_thousand_groups_fit_however_much_failing_accounts_have_to_say() {
 async fn a_record_and_its_history_come_back() {
     let folder = tempfile::tempdir().unwrap();
     for (kind, rows) in stores(folder.path()) {
-        let store = Store::new(rows);
+        let (ours, store) = (Store::new(Arc::clone(&rows)), Store::new(rows));
         for odd in [
             "contoso",
             "a",
@@ -171,7 +171,7 @@ async fn a_record_and_its_history_come_back() {
             &"é".repeat(150),
         ] {
             let group = name(odd);
-            let Commit::Done(row) = store
+            let Commit::Done(row) = ours
                 .commit(&group, None, &state(0, "west"), &[])
                 .await
                 .unwrap()
@@ -183,8 +183,7 @@ async fn a_record_and_its_history_come_back() {
                 entry(1, "north", 1),
                 entry(1, "north", 0),
             ];
-            store
-                .commit(&group, Some(&row), &state(1, "north"), &entries)
+            ours.commit(&group, Some(&row), &state(1, "north"), &entries)
                 .await
                 .unwrap();
             let found = store.group(&group).await.unwrap().unwrap();
@@ -204,6 +203,51 @@ async fn a_record_and_its_history_come_back() {
             (9, 0),
             "{kind}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_row_is_read_anew_once_others_have_written_it_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, rows) in stores(folder.path()) {
+        let (ours, theirs) = (Store::new(Arc::clone(&rows)), Store::new(rows));
+        let (group, vantage) = (name("contoso"), Vantage::from("francecentral"));
+        let look = async || {
+            let snapshot = ours.snapshot().await.unwrap();
+            let beat = snapshot.heartbeat(&vantage).unwrap();
+            let state = &snapshot.groups[&group].state;
+            assert_eq!(ours.group(&group).await.unwrap().unwrap().state, *state);
+            (Arc::clone(state), Arc::clone(beat))
+        };
+        let is_same = |one: &(Arc<_>, Arc<_>), other: &(Arc<_>, Arc<_>)| {
+            Arc::ptr_eq(&one.0, &other.0) && Arc::ptr_eq(&one.1, &other.1)
+        };
+
+        let written = ours.commit(&group, None, &state(0, "west"), &[]).await;
+        let Commit::Done(row) = written.unwrap() else {
+            panic!("{kind}: lost");
+        };
+        let Commit::Done(first) = ours.beat(None, beat(1, "")).await.unwrap() else {
+            panic!("{kind}: lost");
+        };
+        let before = look().await;
+        assert!(is_same(&before, &(row.state, first)), "{kind}");
+
+        let row = theirs.group(&group).await.unwrap();
+        let next = state(1, "north");
+        theirs
+            .commit(&group, row.as_ref(), &next, &[])
+            .await
+            .unwrap();
+        let beaten = theirs.heartbeat(&vantage).await.unwrap();
+        theirs
+            .beat(beaten.as_deref(), beat(2, "refused"))
+            .await
+            .unwrap();
+        let after = look().await;
+        assert_eq!(*after.0, next, "{kind}");
+        assert_eq!(after.1.beat, beat(2, "refused"), "{kind}");
+        assert!(is_same(&look().await, &after), "{kind}");
     }
 }
 
@@ -327,7 +371,7 @@ async fn a_move_is_never_held_up_by_the_size_of_its_story() {
         detail: Some("ü\u{1F600}".repeat(length)),
     };
     for (kind, rows) in stores(folder.path()) {
-        let store = Store::new(rows);
+        let (ours, store) = (Store::new(Arc::clone(&rows)), Store::new(rows));
         let mut long = entry(1, "north", 1);
         long.evidence = (0..40).map(|number| witness(number, 700)).collect();
         let mut huge = entry(2, "north", 2);
@@ -337,7 +381,7 @@ async fn a_move_is_never_held_up_by_the_size_of_its_story() {
         record.noted_signals = (0..2_000)
             .map(|number| format!("/subscriptions/{number:040}"))
             .collect();
-        let done = store
+        let done = ours
             .commit(&name("big"), None, &record, &[long.clone(), huge])
             .await
             .unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use understudy::adapters::store::rows::{
-    CALL_LIMIT_SECONDS, Row, RowError, RowStore, Write, Written,
+    CALL_LIMIT_SECONDS, Page, Place, Row, RowError, RowStore, Write, Written,
 };
 
 /// How long a slow read of many rows takes.
@@ -158,14 +158,20 @@ impl RowStore for MemoryRows {
         Ok(self.rows().get(key).cloned())
     }
 
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
+    async fn page(
+        &self,
+        (from, to): (&str, &str),
+        _columns: &[&str],
+        _place: Option<Place>,
+    ) -> Result<Page, RowError> {
         self.scanned.fetch_add(1, Ordering::SeqCst);
         self.answer(true).await?;
         let rows = self.rows();
-        Ok(rows
-            .range(from.to_owned()..to.to_owned())
-            .map(|(_, row)| row.clone())
-            .collect())
+        let found = rows.range(from.to_owned()..to.to_owned());
+        Ok(Page {
+            rows: found.map(|(_, row)| row.clone()).collect(),
+            next: None,
+        })
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError> {

@@ -84,25 +84,31 @@ pub fn encode_group(
     Ok(properties)
 }
 
-/// Reads a group's row.
+/// Reads a group's row, whose record may be known already.
 ///
 /// # Errors
 /// A line that says what is wrong with it.
-pub fn decode_group(row: &Row) -> Result<GroupRow, String> {
+pub fn decode_group(row: &Row, known: Option<Arc<GroupState>>) -> Result<GroupRow, String> {
     check_layout(row)?;
-    let state = join_parts(row, "state").ok_or("it has no text property `state`")?;
-    let state: GroupState = serde_json::from_str(&state)
-        .map_err(|error| format!("`state` is not a record: {error}"))?;
+    let state = match known {
+        Some(state) => state,
+        None => Arc::new(decode_state(row)?),
+    };
     let writes = row
         .properties
         .get("writes")
         .and_then(Value::as_str)
         .unwrap_or_default();
     Ok(GroupRow {
-        state: Arc::new(state),
+        state,
         etag: row.etag.clone(),
         writes: writes.split_whitespace().map(str::to_owned).collect(),
     })
+}
+
+fn decode_state(row: &Row) -> Result<GroupState, String> {
+    let state = join_parts(row, "state").ok_or("it has no text property `state`")?;
+    serde_json::from_str(&state).map_err(|error| format!("`state` is not a record: {error}"))
 }
 
 /// A history entry's row. An entry that is too large is written with less evidence and shorter texts:

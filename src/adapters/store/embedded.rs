@@ -10,7 +10,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, pa
 use tokio::sync::Mutex;
 
 use super::rows::{
-    CALL_LIMIT_SECONDS, Properties, Row, RowError, RowStore, SCAN_LIMIT_SECONDS, Write, Written,
+    CALL_LIMIT_SECONDS, Page, Place, Properties, Row, RowError, RowStore, SCAN_LIMIT_SECONDS,
+    Write, Written,
 };
 
 /// The file within the configured folder.
@@ -280,17 +281,26 @@ impl RowStore for EmbeddedStore {
         .await
     }
 
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
+    /// All rows of the range with all columns: a local file gives them at once.
+    async fn page(
+        &self,
+        (from, to): (&str, &str),
+        _columns: &[&str],
+        _place: Option<Place>,
+    ) -> Result<Page, RowError> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.run(&self.reader, SCAN_LIMIT_SECONDS, move |connection| {
+        let reading = self.run(&self.reader, SCAN_LIMIT_SECONDS, move |connection| {
             connection
                 .prepare_cached(
                     "SELECT key, version, properties FROM rows WHERE key >= ?1 AND key < ?2",
                 )?
                 .query_map([from, to], read_row)?
                 .collect()
+        });
+        Ok(Page {
+            rows: reading.await?,
+            next: None,
         })
-        .await
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<Written, RowError> {

@@ -57,8 +57,8 @@ impl Store {
             Some(key) if keys::is_history(group, key) && key < to.as_str() => keys::after(key),
             Some(_) => return Ok(HistoryPage::default()),
         };
-        let listing = self.rows.list(&from, &to, &COLUMNS, false).await?;
-        let keys = listing.rows.into_iter().map(|row| row.key);
+        let rows = self.rows.list(&from, &to, &COLUMNS).await?;
+        let keys = rows.into_iter().map(|row| row.key);
         let mut listed: Vec<String> = keys.filter(|key| keys::is_history(group, key)).collect();
         listed.sort_unstable();
         let has_more = listed.len() > top;
@@ -83,8 +83,8 @@ impl Store {
         group: &GroupName,
     ) -> Result<Option<HistoryEntry>, StoreError> {
         let (from, to) = keys::history_range(group);
-        let listing = self.rows.list(&from, &to, &COLUMNS, false).await?;
-        self.newest_of(group, listing.rows).await
+        let rows = self.rows.list(&from, &to, &COLUMNS).await?;
+        self.newest_of(group, rows).await
     }
 
     /// [`Store::newest_entry`] of many groups whose rows are missing: one request where history is
@@ -100,10 +100,9 @@ impl Store {
         if groups.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (from, to) = keys::all_history();
-        let listing = self.rows.list(from, to, &COLUMNS, true).await?;
-        let by_key: Option<BTreeMap<String, Row>> = listing.is_complete.then(|| {
-            listing
+        let first = self.rows.page(keys::all_history(), &COLUMNS, None).await?;
+        let by_key: Option<BTreeMap<String, Row>> = first.next.is_none().then(|| {
+            first
                 .rows
                 .into_iter()
                 .map(|row| (row.key.clone(), row))

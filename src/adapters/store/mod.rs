@@ -13,6 +13,7 @@ pub mod entity;
 pub mod heartbeat;
 mod history;
 mod intake;
+mod kept;
 pub mod keys;
 mod pack;
 pub mod rows;
@@ -23,7 +24,10 @@ mod trouble;
 mod unusable;
 mod write;
 
+use std::pin::pin;
 use std::sync::Arc;
+
+use futures::stream::TryStreamExt;
 
 use crate::adapters::azure::identity::Identity;
 use crate::model::deployment::StoreSpec;
@@ -32,6 +36,7 @@ use alerts::AlertRow;
 use codec::GroupRow;
 use heartbeat::HeartbeatRow;
 pub use history::HistoryPage;
+use kept::Kept;
 use rows::{Row, RowError, RowStore};
 pub use write::pause_before_retry;
 
@@ -130,6 +135,7 @@ impl Snapshot {
 pub struct Store {
     rows: Arc<dyn RowStore>,
     commits: Arc<shared::Shared>,
+    kept: Arc<Kept>,
     intake: Arc<intake::Intake>,
 }
 
@@ -173,6 +179,7 @@ impl Store {
         Self {
             commits: Arc::new(shared::Shared::over(Arc::clone(&rows))),
             rows,
+            kept: Arc::default(),
             intake: Arc::default(),
         }
     }
@@ -199,7 +206,7 @@ impl Store {
         self.scan(keys::group_range()).await
     }
 
-    async fn scan(&self, (from, to): (&str, &str)) -> Result<Snapshot, StoreError> {
+    async fn scan(&self, range: (&str, &str)) -> Result<Snapshot, StoreError> {
         let mut snapshot = Snapshot {
             asked_at: tokio::time::Instant::now(),
             groups: std::collections::BTreeMap::new(),
@@ -207,21 +214,26 @@ impl Store {
             heartbeats: Vec::new(),
             problems: Vec::new(),
         };
-        let rows = self.rows.scan(from, to).await?;
-        aside(move || {
-            for row in rows {
-                match decode(&row) {
-                    Ok(Decoded::Group(group, row)) => {
-                        snapshot.groups.insert(group, *row);
+        let mut pages = pin!(rows::pages(&*self.rows, range, &[]));
+        while let Some(rows) = pages.try_next().await? {
+            let kept = Arc::clone(&self.kept);
+            snapshot = aside(move || {
+                for row in rows {
+                    match decode(&row, &kept) {
+                        Ok(Decoded::Group(group, row)) => {
+                            snapshot.groups.insert(group, *row);
+                        }
+                        Ok(Decoded::Alert(row)) => snapshot.alerts.push(*row),
+                        Ok(Decoded::Heartbeat(row)) => snapshot.heartbeats.push(row),
+                        Err(problem) => snapshot.problems.push(problem),
                     }
-                    Ok(Decoded::Alert(row)) => snapshot.alerts.push(*row),
-                    Ok(Decoded::Heartbeat(row)) => snapshot.heartbeats.push(row),
-                    Err(problem) => snapshot.problems.push(problem),
                 }
-            }
-            snapshot
-        })
-        .await
+                snapshot
+            })
+            .await?;
+        }
+        self.kept.keep_only(&snapshot.groups);
+        Ok(snapshot)
     }
 
     /// Reads one group's row.
@@ -232,7 +244,7 @@ impl Store {
         let key = keys::group(group);
         match self.rows.get(&key).await? {
             None => Ok(None),
-            Some(row) => decode_group(&row)
+            Some(row) => decode_group(&row, &self.kept)
                 .map(|(_, row)| Some(row))
                 .map_err(|problem| unreadable(&key, &problem)),
         }
@@ -251,9 +263,9 @@ impl Store {
         let Some(row) = self.rows.get(&key).await? else {
             return Ok(None);
         };
-        let vantage = vantage.clone();
-        aside(move || match heartbeat::decode(&row) {
-            Ok(beat) => Ok(Some(Arc::new(beat))),
+        let (vantage, kept) = (vantage.clone(), Arc::clone(&self.kept));
+        aside(move || match decode_heartbeat(&row, &kept) {
+            Ok(beat) => Ok(Some(beat)),
             Err(problem) if codec::is_newer(&row) => Err(unreadable(&key, &problem)),
             Err(_) => Ok(Some(Arc::new(heartbeat::blank(&vantage, &row)))),
         })
@@ -277,12 +289,12 @@ enum Decoded {
     Alert(Box<AlertRow>),
 }
 
-fn decode(row: &Row) -> Result<Decoded, RowProblem> {
+fn decode(row: &Row, kept: &Kept) -> Result<Decoded, RowProblem> {
     let group = keys::parse_group(&row.key);
     let decoded = if group.is_some() {
-        decode_group(row).map(|(name, row)| Decoded::Group(name, Box::new(row)))
+        decode_group(row, kept).map(|(name, row)| Decoded::Group(name, Box::new(row)))
     } else if keys::is_heartbeat(&row.key) {
-        heartbeat::decode(row).map(|beat| Decoded::Heartbeat(Arc::new(beat)))
+        decode_heartbeat(row, kept).map(Decoded::Heartbeat)
     } else if keys::is_alert(&row.key) {
         alerts::decode(row).map(|alert| Decoded::Alert(Box::new(alert)))
     } else {
@@ -297,19 +309,34 @@ fn decode(row: &Row) -> Result<Decoded, RowProblem> {
 
 /// A group's row and the name that it bears. A row that was copied to another key by hand would
 /// answer for a group that is not its own.
-fn decode_group(row: &Row) -> Result<(GroupName, GroupRow), String> {
-    let decoded = codec::decode_group(row)?;
-    let name = row
-        .properties
-        .get("group")
+fn decode_group(row: &Row, kept: &Kept) -> Result<(GroupName, GroupRow), String> {
+    let name = row.properties.get("group");
+    let name = name
         .and_then(serde_json::Value::as_str)
-        .map(GroupName::from)
-        .ok_or("it has no text property `group`")?;
-    if keys::group(&name) == row.key {
-        Ok((name, decoded))
-    } else {
-        Err(format!("its key is not that of its `group` {name}"))
+        .map(GroupName::from);
+    let known = (name.as_ref()).and_then(|name| kept.state(name, &row.etag));
+    let is_known = known.is_some();
+    let decoded = codec::decode_group(row, known)?;
+    let name = name.ok_or("it has no text property `group`")?;
+    if keys::group(&name) != row.key {
+        return Err(format!("its key is not that of its `group` {name}"));
     }
+    if !is_known {
+        kept.keep(&name, &decoded);
+    }
+    Ok((name, decoded))
+}
+
+fn decode_heartbeat(row: &Row, kept: &Kept) -> Result<Arc<HeartbeatRow>, String> {
+    let known = kept.heartbeat(&row.key, &row.etag);
+    known.map_or_else(
+        || {
+            let row = Arc::new(heartbeat::decode(row)?);
+            kept.keep_heartbeat(&row);
+            Ok(row)
+        },
+        Ok,
+    )
 }
 
 fn unreadable(key: &str, problem: &str) -> StoreError {

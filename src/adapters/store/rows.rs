@@ -3,8 +3,12 @@
 //! Two implementations ship: Azure Table Storage (`table`) and a local file (`embedded`). Whatever a
 //! row means is known one floor up, in `store`; here a row is a key, an ETag and its properties.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use futures::stream::{Stream, TryStreamExt, try_unfold};
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 /// A property name to value map. Values are JSON strings, booleans, 32-bit integers, or [`binary`]
 /// values.
@@ -85,13 +89,22 @@ pub enum RowError {
     },
 }
 
-/// Some columns of some rows.
+/// Some rows of a range.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Listing {
+pub struct Page {
     /// The rows, in no promised order, with at least the columns that were asked for.
     pub rows: Vec<Row>,
-    /// Whether these are all rows of the range.
-    pub is_complete: bool,
+    /// Where the range goes on; `None` where these were the last.
+    pub next: Option<Place>,
+}
+
+/// Where a range goes on, in the store's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The partition.
+    pub partition: String,
+    /// The row key, where it said one.
+    pub row: Option<String>,
 }
 
 /// Rows of one table in one partition.
@@ -103,23 +116,23 @@ pub trait RowStore: Send + Sync + std::fmt::Debug {
     /// The row with this key, if there is one.
     async fn get(&self, key: &str) -> Result<Option<Row>, RowError>;
 
-    /// All rows with `from <= key < to`, in no promised order. Follows continuations to the end.
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError>;
-
-    /// The keys of the rows with `from <= key < to`, and these columns of them. With `one_page` it
-    /// stops after the first page (at most 1,000 rows) and says whether that was all.
-    async fn list(
+    /// The rows with `from <= key < to`, from this place of the range on: the keys and these columns of them, or
+    /// everything where none are named. As many as the store gives at once (1,000 of Table Storage), perhaps none.
+    async fn page(
         &self,
-        from: &str,
-        to: &str,
+        range: (&str, &str),
         columns: &[&str],
-        one_page: bool,
-    ) -> Result<Listing, RowError> {
-        let _ = (columns, one_page);
-        Ok(Listing {
-            rows: self.scan(from, to).await?,
-            is_complete: true,
-        })
+        place: Option<Place>,
+    ) -> Result<Page, RowError>;
+
+    /// All rows with `from <= key < to`, in no promised order.
+    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
+        self.list(from, to, &[]).await
+    }
+
+    /// The same, with the keys and these columns alone.
+    async fn list(&self, from: &str, to: &str, columns: &[&str]) -> Result<Vec<Row>, RowError> {
+        pages(self, (from, to), columns).try_concat().await
     }
 
     /// Applies all writes or none. At most 100 writes, each row at most once.
@@ -136,6 +149,25 @@ pub const CALL_LIMIT_SECONDS: u64 = 4;
 /// A range of many pages takes no longer than this many seconds, each page [`CALL_LIMIT_SECONDS`].
 /// 10,000 groups are about eleven pages.
 pub const SCAN_LIMIT_SECONDS: u64 = 20;
+
+/// The pages of a range to its end, each asked for when the one before was taken: whoever takes them one by one never
+/// holds all rows. They end within [`SCAN_LIMIT_SECONDS`].
+pub fn pages<'a, R: RowStore + ?Sized>(
+    rows: &'a R,
+    range: (&'a str, &'a str),
+    columns: &'a [&'a str],
+) -> impl Stream<Item = Result<Vec<Row>, RowError>> + Send + 'a {
+    let until = Instant::now() + Duration::from_secs(SCAN_LIMIT_SECONDS);
+    try_unfold(Some(None), move |place| async move {
+        let Some(place) = place else { return Ok(None) };
+        let page = tokio::time::timeout_at(until, rows.page(range, columns, place))
+            .await
+            .map_err(|_| RowError::Unavailable {
+                detail: format!("not read to the end within {SCAN_LIMIT_SECONDS} s"),
+            })??;
+        Ok(Some((page.rows, page.next.map(Some))))
+    })
+}
 
 /// Whether this is a key that both stores take: `[A-Za-z0-9._-]`, 1 to 255 bytes. Nothing else ever
 /// gets into a filter or a URL.

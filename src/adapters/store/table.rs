@@ -21,8 +21,7 @@ use tracing::instrument::WithSubscriber;
 use super::connection::{Connection, Proof};
 use super::entity::{self, PARTITION};
 use super::rows::{
-    CALL_LIMIT_SECONDS, Listing, Row, RowError, RowStore, SCAN_LIMIT_SECONDS, Write, Written,
-    is_key,
+    CALL_LIMIT_SECONDS, Page, Place, Row, RowError, RowStore, Write, Written, is_key,
 };
 use super::sealed::{Ending, Sealed, Signer};
 use super::trouble::{self, Trouble};
@@ -30,8 +29,6 @@ use crate::adapters::azure::identity::{Identity, IdentityError};
 
 /// What a call is given before it ends.
 const CALL_LIMIT: Duration = Duration::from_secs(CALL_LIMIT_SECONDS);
-/// What all pages of a range are given.
-const SCAN_LIMIT: Duration = Duration::from_secs(SCAN_LIMIT_SECONDS);
 /// The most writes of one entity-group transaction.
 const BATCH_LIMIT: usize = 100;
 
@@ -177,60 +174,44 @@ impl TableStore {
         }
     }
 
-    async fn read_range(
+    async fn read_page(
         &self,
-        range: (&str, &str),
+        (from, to): (&str, &str),
         columns: &[&str],
-        one_page: bool,
-    ) -> Result<Listing, Trouble> {
-        let (from, to) = range;
-        let ends_at = Instant::now() + SCAN_LIMIT;
-        let mut listing = Listing::default();
-        let mut next: Option<Place> = None;
-        loop {
-            let deadline = ends_at.min(Instant::now() + CALL_LIMIT);
-            let call = self.call(deadline).await.map_err(Trouble::Error)?;
-            let filter = format!(
-                "PartitionKey eq '{PARTITION}' and RowKey ge '{from}' and RowKey lt '{to}'"
-            );
-            let mut query = call.table.query().filter(Filter::new(filter));
-            if !columns.is_empty() {
-                let select = format!("PartitionKey,RowKey,{}", columns.join(","));
-                query = query.select(Select::new(select));
+        place: Option<Place>,
+    ) -> Result<Page, Trouble> {
+        let deadline = Instant::now() + CALL_LIMIT;
+        let call = self.call(deadline).await.map_err(Trouble::Error)?;
+        let filter =
+            format!("PartitionKey eq '{PARTITION}' and RowKey ge '{from}' and RowKey lt '{to}'");
+        let mut query = call.table.query().filter(Filter::new(filter));
+        if !columns.is_empty() {
+            let select = format!("PartitionKey,RowKey,{}", columns.join(","));
+            query = query.select(Select::new(select));
+        }
+        if let Some(place) = place {
+            query = query.initial_partition_key(place.partition);
+            if let Some(row) = place.row {
+                query = query.initial_row_key(row);
             }
-            if let Some(place) = next.take() {
-                query = query.initial_partition_key(place.0);
-                if let Some(row_key) = place.1 {
-                    query = query.initial_row_key(row_key);
-                }
+        }
+        let mut pages = Box::pin(query.into_stream::<Value>());
+        match quiet(pages.next()).await {
+            None => Ok(Page::default()),
+            Some(Ok(page)) => {
+                let next = azure_core_021::prelude::Continuable::continuation(&page);
+                let entities = page.entities.into_iter();
+                Ok(Page {
+                    rows: entities
+                        .filter_map(|value| entity::row(value, None))
+                        .collect(),
+                    next: next.map(|(partition, row)| Place { partition, row }),
+                })
             }
-            let mut pages = Box::pin(query.into_stream::<Value>());
-            let page = match quiet(pages.next()).await {
-                None => {
-                    listing.is_complete = true;
-                    return Ok(listing);
-                }
-                Some(Ok(page)) => page,
-                Some(Err(_)) => {
-                    return match self.trouble(&call) {
-                        Trouble::NoTable | Trouble::NoRow => Ok(Listing {
-                            rows: Vec::new(),
-                            is_complete: true,
-                        }),
-                        other => Err(other),
-                    };
-                }
-            };
-            next = azure_core_021::prelude::Continuable::continuation(&page);
-            listing.rows.extend(
-                page.entities
-                    .into_iter()
-                    .filter_map(|value| entity::row(value, None)),
-            );
-            listing.is_complete = next.is_none();
-            if listing.is_complete || one_page {
-                return Ok(listing);
-            }
+            Some(Err(_)) => match self.trouble(&call) {
+                Trouble::NoTable | Trouble::NoRow => Ok(Page::default()),
+                other => Err(other),
+            },
         }
     }
 
@@ -334,9 +315,6 @@ impl TableStore {
     }
 }
 
-/// Where a range goes on.
-type Place = (String, Option<String>);
-
 #[async_trait]
 impl RowStore for TableStore {
     async fn get(&self, key: &str) -> Result<Option<Row>, RowError> {
@@ -348,21 +326,16 @@ impl RowStore for TableStore {
         }
     }
 
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
-        Ok(self.list(from, to, &[], false).await?.rows)
-    }
-
-    async fn list(
+    async fn page(
         &self,
-        from: &str,
-        to: &str,
+        range: (&str, &str),
         columns: &[&str],
-        one_page: bool,
-    ) -> Result<Listing, RowError> {
-        check_keys([from, to])?;
-        match self.read_range((from, to), columns, one_page).await {
-            Err(Trouble::Broken(_)) => Ok(self.read_range((from, to), columns, one_page).await?),
-            found => Ok(found?),
+        place: Option<Place>,
+    ) -> Result<Page, RowError> {
+        check_keys([range.0, range.1])?;
+        match self.read_page(range, columns, place.clone()).await {
+            Err(Trouble::Broken(_)) => Ok(self.read_page(range, columns, place).await?),
+            read => Ok(read?),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::rows::{Row, RowError, RowStore, Write, Written};
+use super::rows::{Page, Place, Row, RowError, RowStore, Write, Written};
 
 /// The line for people.
 #[derive(Debug, Clone)]
@@ -23,7 +23,12 @@ impl RowStore for Unusable {
         Err(self.refusal())
     }
 
-    async fn scan(&self, _from: &str, _to: &str) -> Result<Vec<Row>, RowError> {
+    async fn page(
+        &self,
+        _range: (&str, &str),
+        _columns: &[&str],
+        _place: Option<Place>,
+    ) -> Result<Page, RowError> {
         Err(self.refusal())
     }
 

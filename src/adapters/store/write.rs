@@ -71,11 +71,13 @@ impl Store {
         for is_last in [false, true] {
             let unknown = match self.commits.transact(batch.clone()).await {
                 Ok(Written::Applied(etags)) => {
-                    return Ok(Commit::Done(GroupRow {
+                    let row = GroupRow {
                         state: Arc::new(next.clone()),
                         etag: etags.into_iter().next().unwrap_or_default(),
                         writes,
-                    }));
+                    };
+                    self.kept.keep(group, &row);
+                    return Ok(Commit::Done(row));
                 }
                 Err(error @ RowError::Refused { .. }) => return Err(error.into()),
                 Ok(Written::Conflict) => None,
@@ -137,14 +139,14 @@ impl Store {
             let error = match self.rows.transact(vec![write.clone()]).await {
                 Ok(Written::Applied(etags)) => {
                     let etag = etags.into_iter().next().unwrap_or_default();
-                    return Ok(done(next, etag));
+                    return Ok(self.beaten(next, etag));
                 }
                 Ok(Written::Conflict) => return Ok(Commit::Lost),
                 Err(error @ RowError::Refused { .. }) => return Err(error.into()),
                 Err(error @ RowError::Unavailable { .. }) => error,
             };
             match self.fate_of_beat(&key, etag, &write_id).await? {
-                Fate::Ours(etag) => return Ok(done(next, etag)),
+                Fate::Ours(etag) => return Ok(self.beaten(next, etag)),
                 Fate::Theirs => return Ok(Commit::Lost),
                 Fate::Unchanged => {
                     if is_last || began.elapsed() > SEND_AGAIN_WITHIN {
@@ -154,6 +156,12 @@ impl Store {
             }
         }
         Ok(Commit::Lost)
+    }
+
+    fn beaten(&self, beat: Heartbeat, etag: String) -> Commit<Arc<HeartbeatRow>> {
+        let row = Arc::new(HeartbeatRow { beat, etag });
+        self.kept.keep_heartbeat(&row);
+        Commit::Done(row)
     }
 
     async fn fate_of_beat(
@@ -175,10 +183,6 @@ impl Store {
             Fate::Theirs
         })
     }
-}
-
-fn done(beat: Heartbeat, etag: String) -> Commit<Arc<HeartbeatRow>> {
-    Commit::Done(Arc::new(HeartbeatRow { beat, etag }))
 }
 
 fn conditional(key: String, etag: Option<&str>, properties: super::rows::Properties) -> Write {

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use understudy::adapters::store::codec::{self, LAYOUT, LAYOUT_PROPERTY};
 use understudy::adapters::store::heartbeat::{self, Heartbeat};
-use understudy::adapters::store::rows::{Row, RowError, RowStore, Write, Written};
+use understudy::adapters::store::rows::{Page, Place, Row, RowError, RowStore, Write, Written};
 use understudy::adapters::store::{Commit, Snapshot, Store, entity, keys};
 use understudy::controller::view::GroupView;
 use understudy::decision::alert::{Told, signals};
@@ -43,12 +43,20 @@ impl RowStore for Still {
         Ok(self.0.iter().find(|row| row.key == key).cloned())
     }
 
-    async fn scan(&self, from: &str, to: &str) -> Result<Vec<Row>, RowError> {
+    async fn page(
+        &self,
+        (from, to): (&str, &str),
+        _: &[&str],
+        _: Option<Place>,
+    ) -> Result<Page, RowError> {
         let rows = self
             .0
             .iter()
             .filter(|row| (from..to).contains(&row.key.as_str()));
-        Ok(rows.cloned().collect())
+        Ok(Page {
+            rows: rows.cloned().collect(),
+            next: None,
+        })
     }
 
     async fn transact(&self, _: Vec<Write>) -> Result<Written, RowError> {
@@ -314,11 +322,11 @@ fn check_snapshot(row: &Row, snapshot: &Snapshot) {
     for (name, group) in &snapshot.groups {
         assert_eq!(keys::group(name), row.key);
         let properties = codec::encode_group(name, &group.state, &group.writes).unwrap();
-        let again = codec::decode_group(&Row {
+        let row = Row {
             properties,
             ..row.clone()
-        })
-        .unwrap();
+        };
+        let again = codec::decode_group(&row, None).unwrap();
         assert_eq!(again.state, group.state);
         assert_eq!(again.writes, group.writes);
     }
@@ -440,7 +448,7 @@ fn check_written(state: &GroupState, history: &[HistoryEntry], group: &GroupName
     let properties = codec::encode_group(group, state, &[]).unwrap();
     assert_eq!(properties[LAYOUT_PROPERTY], LAYOUT);
     assert_eq!(
-        *codec::decode_group(&row(keys::group(group), properties))
+        *codec::decode_group(&row(keys::group(group), properties), None)
             .unwrap()
             .state,
         *state

@@ -48,7 +48,7 @@ pub fn moves(groups: &[String], to: &str, records: &[Row], history: &[Row]) -> V
     let mut missing: BTreeSet<&str> = groups.iter().map(String::as_str).collect();
     for row in records {
         let name = text(row, "group");
-        match codec::decode_group(row) {
+        match codec::decode_group(row, None) {
             Ok(kept) if missing.remove(name) => {
                 let state = kept.state;
                 if state.generation != 1 || state.active().as_str() != to {

@@ -1,0 +1,62 @@
+//! What groups' rows and heartbeats say, as they were last read or written here. One that has the same ETag says the
+//! same: it is not read from its JSON again. A tick reads every row, and few of them have changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::codec::GroupRow;
+use super::heartbeat::HeartbeatRow;
+use super::keys;
+use crate::model::name::GroupName;
+use crate::model::state::GroupState;
+
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    groups: Mutex<HashMap<GroupName, (String, Arc<GroupState>)>>,
+    /// By key.
+    heartbeats: Mutex<HashMap<String, Arc<HeartbeatRow>>>,
+}
+
+impl Kept {
+    /// The record of the group's row with this ETag.
+    pub(super) fn state(&self, group: &GroupName, etag: &str) -> Option<Arc<GroupState>> {
+        let groups = locked(&self.groups);
+        let (known, state) = groups.get(group)?;
+        is_same(known, etag).then(|| Arc::clone(state))
+    }
+
+    pub(super) fn keep(&self, group: &GroupName, row: &GroupRow) {
+        let kept = (row.etag.clone(), Arc::clone(&row.state));
+        locked(&self.groups).insert(group.clone(), kept);
+    }
+
+    /// Forgets groups that are not among these, which are all that there are.
+    pub(super) fn keep_only(&self, all: &BTreeMap<GroupName, GroupRow>) {
+        let mut groups = locked(&self.groups);
+        if groups.len() > all.len() {
+            groups.retain(|group, _| all.contains_key(group));
+        }
+    }
+
+    /// The heartbeat with this key and ETag.
+    pub(super) fn heartbeat(&self, key: &str, etag: &str) -> Option<Arc<HeartbeatRow>> {
+        let heartbeats = locked(&self.heartbeats);
+        let row = heartbeats.get(key).filter(|row| is_same(&row.etag, etag));
+        row.map(Arc::clone)
+    }
+
+    pub(super) fn keep_heartbeat(&self, row: &Arc<HeartbeatRow>) {
+        let key = keys::heartbeat(&row.beat.vantage);
+        locked(&self.heartbeats).insert(key, Arc::clone(row));
+    }
+}
+
+/// Rows of which the store gave no ETag are never the same.
+fn is_same(known: &str, etag: &str) -> bool {
+    known == etag && !etag.is_empty()
+}
+
+/// A poisoned lock holds nothing worse than a row of before.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
