@@ -273,11 +273,14 @@ impl Controller {
     ) -> Result<(), StoreError> {
         let mut in_turn = Vec::new();
         let mut at_once = Vec::new();
+        // A row goes to its commit and comes back as what was written: of ten thousand that move at once none is kept
+        // twice. Where one fails the sweep does, and the next reads them all.
+        let mut rows = std::mem::take(&mut sweeping.rows);
         for (index, group) in groups.iter().enumerate() {
             if index % DECIDED_AT_ONCE == DECIDED_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
-            let (Some(spec), Some(row)) = (self.spec(group), sweeping.rows.get(group)) else {
+            let (Some(spec), Some(row)) = (self.spec(group), rows.get(group)) else {
                 continue;
             };
             let asked = sweeping.asked(spec);
@@ -291,30 +294,35 @@ impl Controller {
                 .is_some_and(|begun| !begun.steps.is_empty());
             // Moves with steps begin one after the other, so that the storm limit is never overrun.
             if has_steps {
-                in_turn.push((Arc::clone(spec), row.clone()));
+                in_turn.push(Arc::clone(spec));
             } else {
-                at_once.push((decision.begun.is_none(), Arc::clone(spec), row.clone()));
+                at_once.push((decision.begun.is_none(), Arc::clone(spec)));
             }
         }
         // Moves before what is only told.
-        at_once.sort_by_key(|(is_told, ..)| *is_told);
+        at_once.sort_by_key(|(is_told, _)| *is_told);
         let swept: &Sweeping = sweeping;
         let mut committing = SomeAtOnce::default();
-        for (_, spec, row) in at_once {
-            committing.take(self.commit_one(swept, spec, row)).await;
+        for (_, spec) in at_once {
+            if let Some(row) = rows.remove(&spec.name) {
+                committing.take(self.commit_one(swept, spec, row)).await;
+            }
         }
         let mut committed = committing.finish().await;
-        for (spec, row) in in_turn {
-            committed.push(self.commit_one(swept, spec, row).await);
+        for spec in in_turn {
+            if let Some(row) = rows.remove(&spec.name) {
+                committed.push(self.commit_one(swept, spec, row).await);
+            }
         }
         // A later wave, or the last, decides on what was written here.
         for (spec, committed) in &mut committed {
             if let Ok(Committed { row, .. }) = committed
                 && let Some(row) = row.take()
             {
-                sweeping.rows.insert(spec.name.clone(), row);
+                rows.insert(spec.name.clone(), row);
             }
         }
+        sweeping.rows = rows;
         let mut failed = None;
         for (spec, committed) in committed {
             match committed.map(|committed| committed.claimed) {
