@@ -1,8 +1,10 @@
 //! What good settings become.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use understudy::model::deployment::FromRecord;
-use understudy::model::name::GroupName;
+use understudy::model::name::{GroupName, Service};
 use understudy::model::policy::{Mode, Policy};
 use understudy::model::secret::Secret;
 use understudy::model::spec::{AccountSpec, GroupSpec, Workload};
@@ -167,6 +169,25 @@ fn accounts() {
             .ends_with("/mediaServices/ams?api-version=2023-01-01")
     );
     assert_eq!(mkio.resource_id, "https://api.mk.io/api/ams/project");
+}
+
+#[test]
+fn what_the_example_has_as_comments_is_good_as_it_is() {
+    let text = include_str!("../../understudy.example.toml")
+        .lines()
+        .map(|line| match line.strip_prefix("    # ") {
+            Some(setting) if setting.starts_with('[') || setting.contains(" = ") => setting,
+            _ => line,
+        });
+    let text: String = text.map(|line| format!("{line}\n")).collect();
+    let loaded = load_with(&text, &[("MKIO_TOKEN", "t")]);
+    assert_eq!(lines(&loaded.problems), [""; 0]);
+    let group = &loaded.settings.deployment.groups[&GroupName::from("contoso")];
+    for site in &group.sites {
+        let kinds = site.accounts.iter().map(|one| one.key(&site.name).service);
+        let all = BTreeSet::from([Service::VideoIndexer, Service::MediaServices, Service::Http]);
+        assert_eq!(kinds.collect::<BTreeSet<_>>(), all, "{}", site.name);
+    }
 }
 
 #[test]
