@@ -119,6 +119,7 @@ fn quiet(ended: Result<(), String>) -> Printed {
 
 fn block_on<F: Future<Output = Printed>>(work: F) -> Printed {
     tokio::runtime::Builder::new_multi_thread()
+        .thread_keep_alive(crate::functions::serve::BLOCKING_KEPT_FOR)
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(format!("no threads could be started: {error}")))?

@@ -79,6 +79,8 @@ impl Group {
 pub(super) struct Site {
     pub(super) site: String,
     pub(super) region: String,
+    /// None of a site that is not configured any more and still active.
+    #[serde(deserialize_with = "or_empty")]
     pub(super) role: String,
     pub(super) verdict: String,
     #[serde(deserialize_with = "or_empty")]

@@ -168,11 +168,14 @@ fn settings(source: Source, env: &Env, shape: &Shape, report: &mut Report) -> Se
         report.warnings.truncate(warned);
     }
 
+    let known_keys = !unknown_sections(at, shape, report);
     let before = report.problems.len();
     let policy = section::<raw::Policy>(at, "policy", shape, report).good;
     let interval = controller.schedule_interval;
     let base = Base::new(policy, controller.max_groups_moving, interval, at, report);
+    // A section that is unknown may have been meant as `[policy]`, with `mode = "observe"` in it.
     let doubtful = report.problems.len() > before
+        || !known_keys
         || controller.doubtful
         || ["controller", "policy"]
             .iter()
@@ -183,7 +186,6 @@ fn settings(source: Source, env: &Env, shape: &Shape, report: &mut Report) -> Se
         base
     };
 
-    let known_keys = !unknown_sections(at, shape, report);
     let found = if whole {
         groups::read(at, env, shape, &base, &controller.vantage, report)
     } else {

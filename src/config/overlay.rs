@@ -12,7 +12,7 @@ const PREFIX: &str = "UNDERSTUDY__";
 const SECTIONS: [&str; 3] = ["controller", "store", "policy"];
 
 /// Puts the app settings into the tree and reports those that set nothing. Returns the sections whose
-/// app settings had problems here.
+/// app settings had problems here; what names no section may have been meant for `[policy]`.
 pub fn apply(root: &mut Node, env: &Env, shape: &Shape, report: &mut Report) -> Vec<&'static str> {
     let mut hurt = Vec::new();
     for (name, text) in env {
@@ -30,7 +30,7 @@ pub fn apply(root: &mut Node, env: &Env, shape: &Shape, report: &mut Report) -> 
                 }
             }
             Err((section, message)) => {
-                hurt.extend(section);
+                hurt.push(section);
                 report.setting_problem(name, message);
             }
         }
@@ -40,13 +40,13 @@ pub fn apply(root: &mut Node, env: &Env, shape: &Shape, report: &mut Report) -> 
 
 type Target<'a> = (&'static str, &'a str, &'a Shape);
 
-/// Which key an app setting sets; else the section that it aims at, if that is known, and what to say.
-fn target<'a>(rest: &str, shape: &'a Shape) -> Result<Target<'a>, (Option<&'static str>, String)> {
+/// Which key an app setting sets; else the section that it aims at, and what to say.
+fn target<'a>(rest: &str, shape: &'a Shape) -> Result<Target<'a>, (&'static str, String)> {
     let segments: Vec<&str> = rest.split("__").collect();
     let first = segments.first().copied().unwrap_or_default();
     if first == "groups" {
         let message = "groups are not overridden by app settings; change them in the file";
-        return Err((None, message.to_owned()));
+        return Err(("policy", message.to_owned()));
     }
     let Some(section) = SECTIONS.into_iter().find(|section| *section == first) else {
         let message = match nearest(first, SECTIONS) {
@@ -56,19 +56,19 @@ fn target<'a>(rest: &str, shape: &'a Shape) -> Result<Target<'a>, (Option<&'stat
                 listed(SECTIONS.into_iter())
             ),
         };
-        return Err((None, message));
+        return Err(("policy", message));
     };
     let table = shape.key(section).unwrap_or(shape);
     match segments.as_slice() {
         [_, key] => match table {
             Shape::Table { keys, .. } => keys.get_key_value(*key).map_or_else(
-                || Err((Some(section), unknown_key(key, table.known()))),
+                || Err((section, unknown_key(key, table.known()))),
                 |(key, wanted)| Ok((section, key.as_str(), wanted)),
             ),
-            _ => Err((Some(section), unknown_key(key, table.known()))),
+            _ => Err((section, unknown_key(key, table.known()))),
         },
         _ => Err((
-            Some(section),
+            section,
             "must be UNDERSTUDY__SECTION__KEY, with two underscores between the parts".to_owned(),
         )),
     }

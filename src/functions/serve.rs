@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
@@ -22,6 +23,10 @@ use crate::config::{self, Env};
 use crate::controller::Controller;
 use crate::model::words::count;
 use crate::telemetry;
+
+/// A thread for what takes long ends after so long without work: what it has freed goes back only then, tens of
+/// megabytes after ten thousand groups were read.
+pub const BLOCKING_KEPT_FOR: Duration = Duration::from_millis(100);
 
 /// Where the host says on which port it will call.
 pub const PORT_SETTING: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
@@ -91,6 +96,7 @@ impl Workers {
     fn start() -> Result<(Self, Handle), String> {
         let threads = Builder::new_multi_thread()
             .thread_name("understudy-work")
+            .thread_keep_alive(BLOCKING_KEPT_FOR)
             .enable_all()
             .build()
             .map_err(|error| format!("no threads could be started: {error}"))?;
