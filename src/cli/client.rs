@@ -11,11 +11,15 @@ use url::{Host, Url};
 use super::args::AppArgs;
 use super::failure::{ApiError, Failure};
 use super::render;
+use super::shapes::Health;
 use crate::adapters::http;
 use crate::model::secret::Secret;
 
 /// The app answers an order within 30 s whatever its store does; this leaves the network five more.
 const ANSWER_LIMIT: Duration = Duration::from_secs(35);
+
+/// How the app is, is told beside an answer that is there already: it is not waited for long.
+const HEALTH_LIMIT: Duration = Duration::from_secs(12);
 
 /// Where the Functions host looks for a key; unlike the query, it is in no access log.
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-functions-key");
@@ -76,6 +80,22 @@ impl Api {
         let group = path.get(1).copied();
         self.send(self.client.request(Method::GET, url), group, false, json)
             .await
+    }
+
+    /// What the app says is wrong with itself, for people: nothing where it is well, or says nothing.
+    pub(super) async fn unwell(&self) -> String {
+        let asking = self.client.get(self.url(&["health"])).timeout(HEALTH_LIMIT);
+        let body = match asking.send().await {
+            Ok(answer) => self.without_key(answer.text().await.unwrap_or_default()),
+            Err(_) => return String::new(),
+        };
+        let health: Health = serde_json::from_str(&body).unwrap_or_default();
+        if health.reasons.is_empty() {
+            return String::new();
+        }
+        let lines = health.reasons.iter().map(|reason| render::plain(reason));
+        let lines: String = lines.map(|line| format!("  {line}\n")).collect();
+        format!("The app itself is not well, so moves may fail to come:\n{lines}")
     }
 
     /// Gives an order.

@@ -120,7 +120,7 @@ const NO_STORE: &str = "StoreUnavailable";
 
 /// What to know where a question, which changes nothing, met a store without an answer.
 const UNREAD: &str = "The state cannot be read now; try again in a moment. Lookups (GET /api/groups/{group}/active) go on \
-     with the last known answer.";
+     with the last known answer of a process that has one.";
 
 /// What a person can do about an error, by its code.
 const ADVICE: &[(&str, &str)] = &[
@@ -130,7 +130,7 @@ const ADVICE: &[(&str, &str)] = &[
     ),
     (
         "GenerationMismatch",
-        "It has moved since you looked: see `understudy show {group}`, then decide anew.",
+        "That is not the generation that you saw: see `understudy show {group}`, then decide anew.",
     ),
     (
         NO_STORE,

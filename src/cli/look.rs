@@ -45,6 +45,7 @@ pub(super) async fn status(api: &Api, filter: &Filter, json: bool) -> Printed {
             row.row, row.message
         ));
     }
+    text.push_str(&api.unwell().await);
     Ok(text)
 }
 
@@ -99,6 +100,7 @@ pub(super) async fn explain(api: &Api, group: &str, json: bool) -> Printed {
         text.push_str(&signals::with_short_ids(sentence));
         text.push('\n');
     }
+    text.push_str(&api.unwell().await);
     Ok(text)
 }
 

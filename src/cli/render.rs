@@ -6,10 +6,13 @@ use std::fmt::Write;
 use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 
-use super::shapes::{DryRun, Entry, Group, Hold, Leftover, Move, Step, Times};
+use super::shapes::{DryRun, Entry, Group, Hold, Leftover, Move, Step, Times, Witness};
 use super::{runbook, signals};
 use crate::decision::UNDERSTUDY;
 pub(super) use crate::model::words::count;
+
+/// Accounts that history names as failed, for each entry.
+const FAILED_SHOWN: usize = 2;
 
 /// A text on one line, without control characters.
 pub(super) fn plain(text: &str) -> String {
@@ -353,13 +356,34 @@ pub(super) fn history(group: &str, entries: &[Entry]) -> String {
 fn why(entry: &Entry) -> String {
     let is_ours = entry.actor.as_deref() == Some(UNDERSTUDY);
     let reason = match &entry.reason {
-        Some(reason) if is_ours => signals::with_short_ids(reason),
+        Some(reason) if is_ours => signals::with_short_ids(reason) + &what_failed(entry),
         reason => maybe(reason.as_ref()),
     };
     match &entry.hold {
         None => reason,
         Some(hold) if reason.is_empty() => hold_line(hold),
         Some(hold) => format!("{reason} [{}]", hold_line(hold)),
+    }
+}
+
+/// The accounts of the site that was left, or was to be, that had failed, and how.
+fn what_failed(entry: &Entry) -> String {
+    let has_failed = |witness: &&Witness| {
+        witness.verdict == "unhealthy" && Some(&witness.site) == entry.from.as_ref()
+    };
+    let failed: Vec<String> = (entry.evidence.iter())
+        .filter(has_failed)
+        .map(|witness| {
+            let seen = witness.detail.as_ref().unwrap_or(&witness.outcome);
+            let (service, name) = (plain(&witness.service), plain(&witness.name));
+            format!("{service} {name}: {}", plain(seen))
+        })
+        .collect();
+    let (shown, others) = failed.split_at(failed.len().min(FAILED_SHOWN));
+    match (shown.join("; "), others.len()) {
+        (shown, _) if shown.is_empty() => shown,
+        (shown, 0) => format!(" ({shown})"),
+        (shown, others) => format!(" ({shown}; and {others} more)"),
     }
 }
 

@@ -12,6 +12,13 @@ where
     Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
 }
 
+/// How the app itself is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Health {
+    pub(super) reasons: Vec<String>,
+}
+
 /// A page of groups.
 #[derive(Debug, Deserialize)]
 pub(super) struct GroupPage {
@@ -221,6 +228,20 @@ pub(super) struct Entry {
     pub(super) forced: bool,
     pub(super) hold: Option<Hold>,
     pub(super) times: Option<Times>,
+    #[serde(deserialize_with = "or_empty")]
+    pub(super) evidence: Vec<Witness>,
+}
+
+/// What was known of one account then.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Witness {
+    pub(super) site: String,
+    pub(super) service: String,
+    pub(super) name: String,
+    pub(super) verdict: String,
+    pub(super) outcome: String,
+    pub(super) detail: Option<String>,
 }
 
 /// What recovery took.

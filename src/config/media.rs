@@ -234,7 +234,11 @@ fn token(
         }
         (raw::MediaKind::Mkio, Some(text)) => {
             let Some(name) = text.strip_prefix('$') else {
-                let message = "a secret stands in the file: put it into an app setting and write \"$NAME\" here";
+                let message = if is_like_a_setting(text) {
+                    "looks like the name of an app setting: write \"$\" before it, else it is sent as the token itself"
+                } else {
+                    "a secret stands in the file: put it into an app setting and write \"$NAME\" here"
+                };
                 report.warning(at, message.to_owned());
                 return Some(Secret::new(text));
             };
@@ -247,4 +251,11 @@ fn token(
             value.map(Secret::new)
         }
     }
+}
+
+/// Capitals, digits and underscores, from a letter on: so people write the names of settings, and no one a token.
+fn is_like_a_setting(text: &str) -> bool {
+    let is_part =
+        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    text.starts_with(|letter: char| letter.is_ascii_uppercase()) && text.chars().all(is_part)
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Detail, Fault, INVALID};
 use super::gate::{App, Ready};
-use super::input::{self, Segments, bad_duration, short};
+use super::input::{self, Params, Segments, bad_duration, short};
 use super::render::{self, MoveBody};
 use super::{groups, who};
 use crate::controller::GroupError;
@@ -40,6 +40,9 @@ pub struct OrderBody {
     lasting: Option<String>,
 }
 
+/// Its members.
+const MEMBERS: [&str; 6] = ["reason", "to", "force", "dryRun", "ifGeneration", "for"];
+
 #[derive(Debug, Serialize)]
 struct WouldBody<'a> {
     would: Option<MoveBody<'a>>,
@@ -56,11 +59,13 @@ struct WouldBody<'a> {
 pub async fn door(
     Ready(app): Ready,
     Segments((group, order)): Segments<(String, String)>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
     // The body itself, which may be large, is not kept for as long as the order takes.
     let sent = input::json::<OrderBody>(&input::read(body).await?);
+    let sent = misplaced(&uri).map_or(sent, Err);
     let kind = OrderKind::parse(&order.to_ascii_lowercase()).ok_or_else(Fault::no_route)?;
     let group = groups::name(&group)?;
     let spec = ordered(&app, &group).await?;
@@ -78,6 +83,18 @@ pub async fn door(
         ..order
     };
     answer(&group, app.controller.order(&group, &order).await?)
+}
+
+/// What belongs into the body and stands in the query, where it would count for nothing: a dry run would be none.
+fn misplaced(uri: &Uri) -> Option<Fault> {
+    let params = Params::of(uri);
+    let name = MEMBERS
+        .into_iter()
+        .find(|name| !params.many(name).is_empty())?;
+    let message = format!(
+        "{name} stands in the query: an order's settings are members of its body, as in {{\"reason\": \"…\", \"dryRun\": true}}; nothing was done"
+    );
+    Some(Fault::invalid_at(name, message))
 }
 
 /// The group as configured. One whose configuration is bad is looked up in the store, so that a group which

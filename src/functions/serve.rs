@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
 use tower::service_fn;
 
 use super::connections::{Connection, Reception};
@@ -24,9 +25,8 @@ use crate::controller::Controller;
 use crate::model::words::count;
 use crate::telemetry;
 
-/// A thread for what takes long ends after so long without work: what it has freed goes back only then, tens of
-/// megabytes after ten thousand groups were read.
-pub const BLOCKING_KEPT_FOR: Duration = Duration::from_millis(100);
+/// A thread for what takes long ends after so long without work: what it has freed goes back only then.
+pub const BLOCKING_KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Where the host says on which port it will call.
 pub const PORT_SETTING: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
@@ -76,9 +76,7 @@ pub async fn serve_on(listener: TcpListener, env: Env) -> Result<(), String> {
 }
 
 async fn start(env: Env, key: &Key) -> Result<(), String> {
-    let app = tokio::task::spawn_blocking(move || put_together(&env))
-        .await
-        .map_err(|error| format!("the start was lost: {error}"))??;
+    let app = on_own_thread(move || put_together(&env)).await??;
     let (_workers, threads) = Workers::start()?;
     let controller = Arc::clone(&app.controller);
     controller.work_on(threads);
@@ -87,6 +85,24 @@ async fn start(env: Env, key: &Key) -> Result<(), String> {
     controller.warm().await;
     // The workers live as long as the app does.
     std::future::pending().await
+}
+
+/// Does this on a thread that ends with it, so that what was freed goes back before there is other work: of a
+/// configuration of ten thousand groups that is most of what it took to read.
+async fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (done, ended) = oneshot::channel();
+    let runtime = Handle::current();
+    std::thread::Builder::new()
+        .name("understudy-start".to_owned())
+        .spawn(move || {
+            let _entered = runtime.enter();
+            // Whoever waits may have been ended.
+            let _ = done.send(work());
+        })
+        .map_err(|error| format!("no thread could be started: {error}"))?;
+    ended.await.map_err(|_| "the start was lost".to_owned())
 }
 
 /// Threads for everything that is more than an answer, as many as there are cores.

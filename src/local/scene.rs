@@ -224,6 +224,8 @@ pub struct Entry {
     pub actor: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// What held it, of a refusal.
+    pub hold: Option<Hold>,
     /// What recovery took.
     pub times: Option<Times>,
 }

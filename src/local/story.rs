@@ -314,10 +314,15 @@ fn entry_line(entry: &Entry) -> Line {
         .as_ref()
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
+    let held = entry
+        .hold
+        .as_ref()
+        .map(|hold| format!(" Held: {}: {}", hold.code, hold.message))
+        .unwrap_or_default();
     Line::new(
         Tone::Plain,
         format!(
-            "history   {} by {actor}{reason} (rule {})",
+            "history   {} by {actor}{reason}{held} (rule {})",
             entry.kind, entry.rule
         ),
     )

@@ -68,6 +68,46 @@ fn status_filters_and_says_when_nothing_matches() {
 }
 
 #[test]
+fn an_app_that_is_not_well_is_told_beside_what_it_says() {
+    let api = FakeApi::start(|asked| {
+        let group = json!({"group": "a", "generation": 1, "active": "west",
+            "explanation": ["west is healthy."],
+            "sites": [{"site": "west", "region": "westeurope", "role": null, "verdict": "misconfigured"}]});
+        Told::json(
+            200,
+            match asked.target.as_str() {
+                "/api/groups" => json!({"groups": [group], "next": null}),
+                _ => group,
+            },
+        )
+    });
+    for verb in [&["status"][..], &["explain", "a"]] {
+        let well = ask(&api, verb);
+        assert_eq!((well.code, well.err.as_str()), (0, ""));
+        assert!(!well.out.contains("not well"), "{}", well.out);
+    }
+    api.is_unwell(Told::json(
+        503,
+        json!({"status": "failing", "reasons": ["bad configuration: a.toml:7: \u{1b}[2J", "no sweep"],
+            "error": {"code": "AppNotWell", "message": "…"}}),
+    ));
+    for verb in [&["status"][..], &["explain", "a"]] {
+        let ran = ask(&api, verb);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let (_, told) = ran.out.split_once("The app itself is not well").unwrap();
+        assert!(told.ends_with("\n  no sweep\n"), "{}", ran.out);
+        assert!(told.contains("  bad configuration: a.toml:7: "));
+        assert!(!told.contains('\u{1b}'), "{told:?}");
+    }
+    // What something on the way says instead is no health.
+    api.is_unwell(Told::other(502, "text/html", "<html>"));
+    assert!(!ask(&api, &["status"]).out.contains("not well"));
+    let shown = ask(&api, &["show", "a"]);
+    assert_eq!((shown.code, shown.err.as_str()), (0, ""));
+    assert!(shown.out.contains("misconfigured"), "{}", shown.out);
+}
+
+#[test]
 fn an_app_that_repeats_its_page_is_not_followed_for_ever() {
     let api = FakeApi::always(Told::json(
         200,
@@ -153,7 +193,15 @@ fn history_shows_its_newest_page_and_all_of_it_when_asked() {
                     "reason": null, "forced": true, "evidence": [],
                     "hold": {"code": "TargetUnfit", "message": "no other site is fit"}}], "next": null})
             } else {
-                json!({"entries": [entry()], "next": "older"})
+                let mut entry = entry();
+                let failed = |name: &str, detail: Option<&str>| {
+                    json!({"site": "westeurope", "service": "http", "name": name,
+                    "verdict": "unhealthy", "outcome": "failed", "at": "2026-11-20T00:00:00Z", "detail": detail})
+                };
+                entry["evidence"] = json!([failed("page", Some("connection refused")), failed("captions", None),
+                    failed("third", None), {"site": "northeurope", "service": "http", "name": "page",
+                    "verdict": "healthy", "outcome": "ok", "at": "2026-11-20T00:00:00Z"}]);
+                json!({"entries": [entry], "next": "older"})
             },
         )
     });
@@ -164,7 +212,7 @@ fn history_shows_its_newest_page_and_all_of_it_when_asked() {
         "understudy",
         "S3",
         "2m 30s",
-        "westeurope is unhealthy",
+        "westeurope is unhealthy (http page: connection refused; http captions: failed; and 1 more)",
     ] {
         assert!(
             newest.out.contains(part),

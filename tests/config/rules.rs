@@ -424,6 +424,13 @@ fn media_services() {
                 "7: groups[0].sites[0].media_services.token: a secret stands in the file: put it into an app setting and write \"$NAME\" here",
             ],
         ),
+        site(
+            "[[groups.sites]]\nregion = \"westus\"\nmedia_services = { kind = \"mkio\", account_name = \"m\", token = \"MKIO_TOKEN\" }",
+            &[],
+            &[
+                "7: groups[0].sites[0].media_services.token: looks like the name of an app setting: write \"$\" before it, else it is sent as the token itself",
+            ],
+        ),
     ]);
 }
 

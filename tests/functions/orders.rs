@@ -18,6 +18,31 @@ fn path(order: &str) -> String {
 }
 
 #[tokio::test]
+async fn what_belongs_into_the_body_is_refused_in_the_query() {
+    let doors = seeded(&["westeurope"]).await;
+    let writes = doors.rows.writes();
+    for (query, target) in [
+        ("dryRun=true", "dryRun"),
+        ("DRYRUN=false", "dryRun"),
+        ("code=k&ifGeneration=99", "ifGeneration"),
+        ("to=northeurope", "to"),
+        ("force=true", "force"),
+        ("reason=x", "reason"),
+        ("for=5m", "for"),
+    ] {
+        let path = format!("{}?{query}", path("failover"));
+        let answer = doors.post(&path, r#"{"reason":"x"}"#).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(answer.json()["error"]["target"], target, "{query}");
+    }
+    assert_eq!(doors.rows.writes(), writes);
+    // The host adds the caller's key.
+    let path = format!("{}?code=k", path("failover"));
+    let answer = doors.post(&path, r#"{"reason":"x"}"#).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_body_is_said_with_its_place() {
     let doors = seeded(&[]).await;
     let long = "x".repeat(1001);

@@ -59,6 +59,8 @@ type Answer = dyn Fn(&Asked) -> Told + Send + Sync;
 struct Shared {
     answer: Box<Answer>,
     asked: Mutex<Vec<Asked>>,
+    /// How it is, asked beside everything else and not remembered; nothing is wrong unless a test says so.
+    health: Mutex<Told>,
 }
 
 /// The running fake; it ends with the test.
@@ -79,6 +81,7 @@ impl FakeApi {
         let shared = Arc::new(Shared {
             answer: Box::new(answer),
             asked: Mutex::new(Vec::new()),
+            health: Mutex::new(Told::json(200, r#"{"status":"ok","reasons":[]}"#)),
         });
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -98,6 +101,11 @@ impl FakeApi {
     /// Starts one that always answers the same.
     pub fn always(told: Told) -> Self {
         Self::start(move |_| told.clone())
+    }
+
+    /// From now on it says this of its own health.
+    pub fn is_unwell(&self, told: Told) {
+        *self.shared.health.lock().unwrap() = told;
     }
 
     /// Its address, without `/api`.
@@ -133,8 +141,13 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             .map(|key| key.to_str().unwrap().to_owned()),
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
-    let told = (shared.answer)(&asked);
-    shared.asked.lock().unwrap().push(asked);
+    let told = if asked.target == "/api/health" {
+        shared.health.lock().unwrap().clone()
+    } else {
+        let told = (shared.answer)(&asked);
+        shared.asked.lock().unwrap().push(asked);
+        told
+    };
     let mut response = Response::builder().status(told.status);
     for (name, value) in told.headers {
         response = response.header(name, value);
