@@ -327,7 +327,7 @@ impl Controller {
         for (spec, committed) in committed {
             match committed.map(|committed| committed.claimed) {
                 Ok(None) => {}
-                Ok(Some(decision)) => self.begin_steps(sweeping, spec, decision),
+                Ok(Some(decision)) => self.begin_steps(sweeping, spec, *decision),
                 Err(error) => {
                     note(&mut sweeping.report, format!("{}: {error}", spec.name));
                     failed = Some(error);
@@ -354,7 +354,7 @@ impl Controller {
         let cycled = self.cycle(Some(row), &state, &asked).await;
         let committed = cycled.map(|cycled| Committed {
             row: cycled.row,
-            claimed: Some(cycled.decision).filter(|decision| !decision.claims.is_empty()),
+            claimed: (!cycled.decision.claims.is_empty()).then(|| Box::new(cycled.decision)),
         });
         (spec, committed)
     }
@@ -371,8 +371,8 @@ fn wave_limit(due: &[Arc<GroupSpec>]) -> Duration {
 /// What is kept of a group's cycle: of ten thousand that move at once, not every decision with its story.
 struct Committed {
     row: Option<GroupRow>,
-    /// The decision, where it claimed steps that are to be run now.
-    claimed: Option<Decision>,
+    /// The decision, where it claimed steps that are to be run now. Boxed, so that those without take no room for one.
+    claimed: Option<Box<Decision>>,
 }
 
 /// Runs at most [`COMMITS_AT_ONCE`] at a time. What is to be run is handed over one by one: ten thousand that were made
