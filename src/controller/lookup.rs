@@ -22,6 +22,11 @@ const PATIENCE_WITHOUT_ANSWER: Duration = Duration::from_secs(9);
 /// After a failed read, answers are given at once for this long while reads go on behind them; then one
 /// lookup waits for the store again, so that a store that is back shows at the next question.
 const FAILURE_BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// Who waited for longer found the store slow. For [`SLOW_BELIEVED_FOR`] one lookup of each group waits for it, and the
+/// others take the answer that is known: thousands a second that all wait would take every connection, and wait there.
+const SLOW: Duration = Duration::from_secs(1);
+/// See [`SLOW`].
+const SLOW_BELIEVED_FOR: Duration = Duration::from_secs(5);
 /// A waiting lookup looks again this often.
 const WAIT_STEP: Duration = Duration::from_secs(1);
 
@@ -105,7 +110,8 @@ impl Controller {
             AtHand::Nothing => None,
         };
         let failing = self.memory.failing_for();
-        if let Some(known) = known.as_ref().filter(|_| failing.is_some())
+        let is_slow = self.memory.was_slow_within(SLOW_BELIEVED_FOR);
+        if let Some(known) = known.as_ref().filter(|_| failing.is_some() || is_slow)
             && self.memory.turn(group).try_lock().is_err()
         {
             return Ok(answer(known, true));
@@ -123,6 +129,9 @@ impl Controller {
                 "the store did not answer in time".to_owned(),
             )),
         };
+        if question.asked_at.elapsed() > SLOW {
+            self.memory.note_slow();
+        }
         match (refreshed, known) {
             (Ok(Some(known)), _) => Ok(answer(&known, false)),
             (Ok(None), _) => Err(GroupError::NotFound(group.clone())),

@@ -85,6 +85,8 @@ pub struct Memory {
     alerts: Mutex<Option<(Instant, Arc<Vec<Alert>>)>>,
     /// When the last read failed; `None` once one has succeeded.
     failed_at: Mutex<Option<Instant>>,
+    /// When a lookup last waited long.
+    slow_at: Mutex<Option<Instant>>,
     pub(super) changed: Notify,
 }
 
@@ -200,6 +202,16 @@ impl Memory {
     /// How long ago the last read failed, if it did.
     pub(super) fn failing_for(&self) -> Option<Duration> {
         locked(&self.failed_at).map(|at| at.elapsed())
+    }
+
+    /// Remembers that a lookup waited long, whatever came of it.
+    pub(super) fn note_slow(&self) {
+        *locked(&self.slow_at) = Some(Instant::now());
+    }
+
+    /// Whether one did within this time.
+    pub(super) fn was_slow_within(&self, time: Duration) -> bool {
+        locked(&self.slow_at).is_some_and(|at| at.elapsed() < time)
     }
 
     /// What is known of a group.

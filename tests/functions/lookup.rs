@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use futures::future::{join, join_all};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -198,4 +199,29 @@ async fn a_process_that_knows_an_answer_gives_it_marked_stale() {
         fresh.header("etag"),
         "staleness changes no tag"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_store_is_slow_one_waits_and_the_others_take_what_is_known() {
+    let doors = seeded().await;
+    doors.get(PATH).await;
+    doors.rows.be(Mood::SlowReads);
+    let stale_of_many = async || {
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let (first, others) = join(doors.get(PATH), async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            join_all((0..20).map(|_| doors.get(PATH))).await
+        })
+        .await;
+        assert_eq!(first.json()["stale"], false);
+        assert!(others.iter().all(|answer| answer.status == StatusCode::OK));
+        let stale = others.iter().filter(|one| one.json()["stale"] == true);
+        stale.count()
+    };
+    assert_eq!(stale_of_many().await, 0, "nobody has seen it slow");
+    assert_eq!(stale_of_many().await, 20);
+    // A store that is quick again is waited for by all.
+    doors.rows.be(Mood::Well);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(stale_of_many().await, 0);
 }

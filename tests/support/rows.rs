@@ -30,6 +30,8 @@ pub enum Mood {
     HangingScans,
     /// Reads of many rows answer, each only after [`SLOW_SCAN`].
     SlowScans,
+    /// The same of every read.
+    SlowReads,
     /// It writes, but what it says of that is lost, after as long as a call may take. Reads take [`SLOW_READ`].
     LosesAnswers,
     /// It answers, but whoever writes a heartbeat finds that others have just written it.
@@ -80,7 +82,7 @@ impl MemoryRows {
     }
 
     async fn answer(&self, is_scan: bool) -> Result<(), RowError> {
-        if is_scan && self.is(&[Mood::SlowScans]) {
+        if is_scan && self.is(&[Mood::SlowScans]) || self.is(&[Mood::SlowReads]) {
             tokio::time::sleep(SLOW_SCAN).await;
         }
         let fails = self.is(&[Mood::Down, Mood::Hanging, Mood::Broken])
