@@ -16,6 +16,8 @@ mod fixtures;
 mod foreign;
 #[path = "store/meaning.rs"]
 mod meaning;
+#[path = "store/pages.rs"]
+mod pages;
 #[path = "store/rows.rs"]
 mod rows;
 #[path = "store/secrecy.rs"]

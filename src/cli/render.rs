@@ -366,10 +366,10 @@ fn why(entry: &Entry) -> String {
     }
 }
 
-/// The accounts of the site that was left, or was to be, that had failed, and how.
+/// The accounts of the site that was left, or was to be, whose newest probe had failed, and how.
 fn what_failed(entry: &Entry) -> String {
     let has_failed = |witness: &&Witness| {
-        witness.verdict == "unhealthy" && Some(&witness.site) == entry.from.as_ref()
+        witness.outcome == "failed" && Some(&witness.site) == entry.from.as_ref()
     };
     let failed: Vec<String> = (entry.evidence.iter())
         .filter(has_failed)

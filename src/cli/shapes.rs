@@ -239,7 +239,6 @@ pub(super) struct Witness {
     pub(super) site: String,
     pub(super) service: String,
     pub(super) name: String,
-    pub(super) verdict: String,
     pub(super) outcome: String,
     pub(super) detail: Option<String>,
 }

@@ -43,7 +43,7 @@ impl Base {
 
     /// The same, for groups that may not be moved automatically until problems are mended.
     pub fn observing(mut self, report: &mut Report) -> Self {
-        let message = "[controller] or [policy] has problems, or its name has: until they are mended, no group is moved automatically";
+        let message = "the policy is in doubt ([controller] or [policy] has problems, or a section is unknown): until that is mended, no group is moved automatically";
         report.file_warning("", message.to_owned());
         self.observing = true;
         self

@@ -23,10 +23,13 @@ const PATIENCE_WITHOUT_ANSWER: Duration = Duration::from_secs(9);
 /// lookup waits for the store again, so that a store that is back shows at the next question.
 const FAILURE_BELIEVED_FOR: Duration = Duration::from_secs(5);
 /// Who waited for longer found the store slow. For [`SLOW_BELIEVED_FOR`] one lookup of each group waits for it, and the
-/// others take the answer that is known: thousands a second that all wait would take every connection, and wait there.
+/// others take an answer of [`SLOW_FRESH_FOR`]: thousands a second that all wait would take every connection, and wait
+/// there.
 const SLOW: Duration = Duration::from_secs(1);
 /// See [`SLOW`].
 const SLOW_BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// An answer this young may be given while the store is slow: reads may lag a move by five seconds.
+const SLOW_FRESH_FOR: Duration = Duration::from_millis(4_500);
 /// A waiting lookup looks again this often.
 const WAIT_STEP: Duration = Duration::from_secs(1);
 
@@ -110,11 +113,11 @@ impl Controller {
             AtHand::Nothing => None,
         };
         let failing = self.memory.failing_for();
-        let is_slow = self.memory.was_slow_within(SLOW_BELIEVED_FOR);
-        if let Some(known) = known.as_ref().filter(|_| failing.is_some() || is_slow)
+        if let Some(known) = &known
+            && (failing.is_some() || self.will_do(known, at_least))
             && self.memory.turn(group).try_lock().is_err()
         {
-            return Ok(answer(known, true));
+            return Ok(answer(known, failing.is_some()));
         }
         let patience = match (&known, failing) {
             (None, _) => PATIENCE_WITHOUT_ANSWER,
@@ -138,6 +141,13 @@ impl Controller {
             (Err(_), Some(known)) => Ok(answer(&known, true)),
             (Err(error), None) => Err(error.into()),
         }
+    }
+
+    /// Whether an answer is young enough while the store is slow and somebody else waits for it.
+    fn will_do(&self, known: &Known, at_least: Option<u64>) -> bool {
+        known.asked_at.elapsed() < SLOW_FRESH_FOR
+            && at_least.is_none_or(|least| known.state.generation >= least)
+            && self.memory.was_slow_within(SLOW_BELIEVED_FOR)
     }
 
     /// The answer that needs no read, which is what nearly every lookup gets; nothing where the store is to be asked.

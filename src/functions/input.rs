@@ -156,6 +156,14 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether there is such a parameter, with a value or without.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(key))
+    }
+
     /// Every value of a parameter. A forwarding host joins repeated ones with commas.
     #[must_use]
     pub fn many(&self, key: &str) -> Vec<&str> {

@@ -40,8 +40,8 @@ pub struct OrderBody {
     lasting: Option<String>,
 }
 
-/// Its members.
-const MEMBERS: [&str; 6] = ["reason", "to", "force", "dryRun", "ifGeneration", "for"];
+/// Its members: these names are refused in the query, where others are the host's.
+pub const MEMBERS: [&str; 6] = ["reason", "to", "force", "dryRun", "ifGeneration", "for"];
 
 #[derive(Debug, Serialize)]
 struct WouldBody<'a> {
@@ -54,7 +54,7 @@ struct WouldBody<'a> {
 /// `POST groups/{group}/{order}`.
 ///
 /// # Errors
-/// 404 for an unknown group or order, 400 and 413 for the body, 409 with the hold, 412 for another
+/// 404 for an unknown group or order, 400 and 413 for the body, 400 for what belongs there and stands in the query, 409 with the hold, 412 for another
 /// generation, 503 where the store is silent.
 pub async fn door(
     Ready(app): Ready,
@@ -65,12 +65,12 @@ pub async fn door(
 ) -> Result<Response, Fault> {
     // The body itself, which may be large, is not kept for as long as the order takes.
     let sent = input::json::<OrderBody>(&input::read(body).await?);
-    let sent = misplaced(&uri).map_or(sent, Err);
     let kind = OrderKind::parse(&order.to_ascii_lowercase()).ok_or_else(Fault::no_route)?;
     let group = groups::name(&group)?;
     let spec = ordered(&app, &group).await?;
     let sent = sent?;
-    let order = match checked(kind, &sent, &spec) {
+    let checked = misplaced(&uri).map_or_else(|| checked(kind, &sent, &spec), Err);
+    let order = match checked {
         Ok(order) => order,
         Err(fault) => {
             return Err(other_generation(&app, &group, &sent)
@@ -88,13 +88,15 @@ pub async fn door(
 /// What belongs into the body and stands in the query, where it would count for nothing: a dry run would be none.
 fn misplaced(uri: &Uri) -> Option<Fault> {
     let params = Params::of(uri);
-    let name = MEMBERS
-        .into_iter()
-        .find(|name| !params.many(name).is_empty())?;
-    let message = format!(
-        "{name} stands in the query: an order's settings are members of its body, as in {{\"reason\": \"…\", \"dryRun\": true}}; nothing was done"
-    );
-    Some(Fault::invalid_at(name, message))
+    let misplaced = MEMBERS.into_iter().filter(|name| params.has(name));
+    let problems = misplaced.map(|name| Detail {
+        code: INVALID,
+        message: format!(
+            "`{name}` stands in the query: an order's settings are members of its body, as in {{\"reason\": \"…\", \"dryRun\": true}}; nothing was done"
+        ),
+        target: name.to_owned(),
+    });
+    Fault::invalid_all(problems.collect())
 }
 
 /// The group as configured. One whose configuration is bad is looked up in the store, so that a group which

@@ -317,7 +317,7 @@ fn entry_line(entry: &Entry) -> Line {
     let held = entry
         .hold
         .as_ref()
-        .map(|hold| format!(" Held: {}: {}", hold.code, hold.message))
+        .map(|hold| format!("; held by {}: {}", hold.code, hold.message))
         .unwrap_or_default();
     Line::new(
         Tone::Plain,

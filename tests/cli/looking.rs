@@ -196,10 +196,11 @@ fn history_shows_its_newest_page_and_all_of_it_when_asked() {
                 let mut entry = entry();
                 let failed = |name: &str, detail: Option<&str>| {
                     json!({"site": "westeurope", "service": "http", "name": name,
-                    "verdict": "unhealthy", "outcome": "failed", "at": "2026-11-20T00:00:00Z", "detail": detail})
+                    "verdict": "degraded", "outcome": "failed", "at": "2026-11-20T00:00:00Z", "detail": detail})
                 };
                 entry["evidence"] = json!([failed("page", Some("connection refused")), failed("captions", None),
-                    failed("third", None), {"site": "northeurope", "service": "http", "name": "page",
+                    failed("third", None), {"site": "westeurope", "service": "http", "name": "latched",
+                    "verdict": "unhealthy", "outcome": "ok", "at": "2026-11-20T00:00:00Z"}, {"site": "northeurope", "service": "http", "name": "page",
                     "verdict": "healthy", "outcome": "ok", "at": "2026-11-20T00:00:00Z"}]);
                 json!({"entries": [entry], "next": "older"})
             },
@@ -254,6 +255,7 @@ fn json_is_the_answer_as_it_came() {
         (vec!["failover", "contoso", "--reason", "x"], &group),
     ] {
         let api = FakeApi::always(Told::json(200, body));
+        api.is_unwell(Told::json(503, json!({"reasons": ["no sweep"]})));
         let mut arguments = verb.clone();
         arguments.push("--json");
         let ran = ask(&api, &arguments);

@@ -111,6 +111,14 @@ fn a_problem_names_the_app_setting() {
 }
 
 #[test]
+fn what_is_wrong_with_the_store_leaves_the_policy() {
+    let settings = [("UNDERSTUDY__STORE__KIND", "tabel")];
+    let loaded = load_with(format!("{STORE}{GROUP}"), &settings);
+    assert!(!loaded.problems.is_empty());
+    assert_eq!(policy(&loaded).mode, Mode::Automatic);
+}
+
+#[test]
 fn an_empty_one_overrides_nothing() {
     let text = format!("{STORE}[policy]\nhold = \"60s\"\n{GROUP}");
     let loaded = load_with(text, &[("UNDERSTUDY__POLICY__HOLD", "")]);
@@ -136,7 +144,7 @@ fn two_that_differ_only_in_capitals_are_a_problem() {
     assert_eq!(
         lines(&loaded.warnings),
         [
-            "[controller] or [policy] has problems, or its name has: until they are mended, no group is moved automatically"
+            "the policy is in doubt ([controller] or [policy] has problems, or a section is unknown): until that is mended, no group is moved automatically"
         ]
     );
     assert_eq!(policy(&loaded).mode, Mode::Observe);

@@ -65,7 +65,7 @@ fn site(text: &str, problems: &'static [&'static str], warnings: &'static [&'sta
     }
 }
 
-const DOUBT: &str = "[controller] or [policy] has problems, or its name has: until they are mended, no group is moved automatically";
+const DOUBT: &str = "the policy is in doubt ([controller] or [policy] has problems, or a section is unknown): until that is mended, no group is moved automatically";
 
 #[test]
 fn form() {

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+use understudy::functions::order::MEMBERS;
 
 use crate::doors::{Doors, deployment, group, group_with_steps, next_millisecond, request};
 use crate::rows::Mood;
@@ -21,20 +22,26 @@ fn path(order: &str) -> String {
 async fn what_belongs_into_the_body_is_refused_in_the_query() {
     let doors = seeded(&["westeurope"]).await;
     let writes = doors.rows.writes();
-    for (query, target) in [
-        ("dryRun=true", "dryRun"),
-        ("DRYRUN=false", "dryRun"),
-        ("code=k&ifGeneration=99", "ifGeneration"),
-        ("to=northeurope", "to"),
-        ("force=true", "force"),
-        ("reason=x", "reason"),
-        ("for=5m", "for"),
-    ] {
-        let path = format!("{}?{query}", path("failover"));
-        let answer = doors.post(&path, r#"{"reason":"x"}"#).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
-        assert_eq!(answer.json()["error"]["target"], target, "{query}");
+    for name in MEMBERS {
+        let upper = name.to_uppercase();
+        for query in [
+            format!("{name}=1"),
+            format!("{upper}=true"),
+            name.to_owned(),
+            format!("code=k&{name}="),
+        ] {
+            let path = format!("{}?{query}", path("failover"));
+            let answer = doors.post(&path, r#"{"reason":"x"}"#).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+            assert_eq!(answer.target(), name, "{query}");
+        }
     }
+    // The generation is compared before everything else.
+    let path_with_query = format!("{}?dryRun=true", path("failover"));
+    let answer = doors
+        .post(&path_with_query, r#"{"reason":"x","ifGeneration":99}"#)
+        .await;
+    assert_eq!(answer.status, StatusCode::PRECONDITION_FAILED);
     assert_eq!(doors.rows.writes(), writes);
     // The host adds the caller's key.
     let path = format!("{}?code=k", path("failover"));

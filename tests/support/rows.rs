@@ -30,7 +30,7 @@ pub enum Mood {
     HangingScans,
     /// Reads of many rows answer, each only after [`SLOW_SCAN`].
     SlowScans,
-    /// The same of every read.
+    /// The same of everything, writes too.
     SlowReads,
     /// It writes, but what it says of that is lost, after as long as a call may take. Reads take [`SLOW_READ`].
     LosesAnswers,

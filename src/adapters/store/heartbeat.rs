@@ -67,7 +67,19 @@ impl HeartbeatRow {
 /// # Errors
 /// When it does not fit one row, even without any details.
 pub fn encode(beat: &Heartbeat, write_id: &str) -> Result<Properties, StoreError> {
-    let packed = fitting(beat)?;
+    encode_telling(beat, write_id).map(|(properties, _)| properties)
+}
+
+/// The same, and whether the row says all that the heartbeat does.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_telling(beat: &Heartbeat, write_id: &str) -> Result<(Properties, bool), StoreError> {
+    let (packed, limit) = fitting(beat)?;
+    let accounts = beat.evidence.values().flat_map(|seen| seen.accounts.iter());
+    let mut details = accounts.filter_map(|(_, account)| account.newest.detail.as_ref());
+    let is_whole =
+        beat.not_covered.len() <= LISTED && details.all(|detail| detail.chars().count() <= limit);
     let listed: Vec<&str> = beat
         .not_covered
         .iter()
@@ -87,10 +99,11 @@ pub fn encode(beat: &Heartbeat, write_id: &str) -> Result<Properties, StoreError
     for (index, chunk) in packed.chunks(CHUNK).enumerate() {
         properties.insert(chunk_name(index), rows::binary(chunk));
     }
-    Ok(properties)
+    Ok((properties, is_whole))
 }
 
-fn fitting(beat: &Heartbeat) -> Result<Vec<u8>, StoreError> {
+/// The evidence, and of how many characters its details are at most.
+fn fitting(beat: &Heartbeat) -> Result<(Vec<u8>, usize), StoreError> {
     let mut size = 0;
     for limit in DETAIL_LIMITS {
         let packed = pack(&beat.evidence, limit).map_err(|error| {
@@ -98,7 +111,7 @@ fn fitting(beat: &Heartbeat) -> Result<Vec<u8>, StoreError> {
         })?;
         size = packed.len();
         if size <= CHUNK * CHUNKS {
-            return Ok(packed);
+            return Ok((packed, limit));
         }
     }
     Err(StoreError::Broken(format!(

@@ -178,8 +178,8 @@ impl Store {
     pub fn new(rows: Arc<dyn RowStore>) -> Self {
         Self {
             commits: Arc::new(shared::Shared::over(Arc::clone(&rows))),
+            kept: Arc::new(Kept::new(rows.etags_tell_all())),
             rows,
-            kept: Arc::default(),
             intake: Arc::default(),
         }
     }
@@ -232,7 +232,7 @@ impl Store {
             })
             .await?;
         }
-        self.kept.keep_only(&snapshot.groups);
+        self.kept.keep_only(&snapshot);
         Ok(snapshot)
     }
 

@@ -110,7 +110,7 @@ pub struct Place {
 /// Rows of one table in one partition.
 ///
 /// Every call ends by itself: within [`CALL_LIMIT_SECONDS`], or [`SCAN_LIMIT_SECONDS`] where it reads
-/// page after page. No call sends a write twice.
+/// page after page, or a local file as one page. No call sends a write twice.
 #[async_trait]
 pub trait RowStore: Send + Sync + std::fmt::Debug {
     /// The row with this key, if there is one.
@@ -140,6 +140,11 @@ pub trait RowStore: Send + Sync + std::fmt::Debug {
 
     /// Where the rows are, for people: never with a secret.
     fn place(&self) -> String;
+
+    /// Whether a row that has the ETag of before is the row of before, whatever people do to the store.
+    fn etags_tell_all(&self) -> bool {
+        true
+    }
 }
 
 /// No single request to a store takes longer than this many seconds, so that a lookup (10 s) and an
@@ -151,7 +156,7 @@ pub const CALL_LIMIT_SECONDS: u64 = 4;
 pub const SCAN_LIMIT_SECONDS: u64 = 20;
 
 /// The pages of a range to its end, each asked for when the one before was taken: whoever takes them one by one never
-/// holds all rows. They end within [`SCAN_LIMIT_SECONDS`].
+/// holds all rows. They end within [`SCAN_LIMIT_SECONDS`], what is done with a page before the next included.
 pub fn pages<'a, R: RowStore + ?Sized>(
     rows: &'a R,
     range: (&'a str, &'a str),
@@ -163,7 +168,10 @@ pub fn pages<'a, R: RowStore + ?Sized>(
         let page = tokio::time::timeout_at(until, rows.page(range, columns, place))
             .await
             .map_err(|_| RowError::Unavailable {
-                detail: format!("not read to the end within {SCAN_LIMIT_SECONDS} s"),
+                detail: format!(
+                    "{}: not read to the end within {SCAN_LIMIT_SECONDS} s",
+                    rows.place()
+                ),
             })??;
         Ok(Some((page.rows, page.next.map(Some))))
     })

@@ -179,8 +179,9 @@ impl TableStore {
         (from, to): (&str, &str),
         columns: &[&str],
         place: Option<Place>,
+        deadline: Instant,
     ) -> Result<Page, Trouble> {
-        let deadline = Instant::now() + CALL_LIMIT;
+        let is_first = place.is_none();
         let call = self.call(deadline).await.map_err(Trouble::Error)?;
         let filter =
             format!("PartitionKey eq '{PARTITION}' and RowKey ge '{from}' and RowKey lt '{to}'");
@@ -209,7 +210,8 @@ impl TableStore {
                 })
             }
             Some(Err(_)) => match self.trouble(&call) {
-                Trouble::NoTable | Trouble::NoRow => Ok(Page::default()),
+                // A table that goes between two pages has lost what is missing.
+                Trouble::NoTable | Trouble::NoRow if is_first => Ok(Page::default()),
                 other => Err(other),
             },
         }
@@ -333,8 +335,10 @@ impl RowStore for TableStore {
         place: Option<Place>,
     ) -> Result<Page, RowError> {
         check_keys([range.0, range.1])?;
-        match self.read_page(range, columns, place.clone()).await {
-            Err(Trouble::Broken(_)) => Ok(self.read_page(range, columns, place).await?),
+        let deadline = Instant::now() + CALL_LIMIT;
+        let read = self.read_page(range, columns, place.clone(), deadline);
+        match read.await {
+            Err(Trouble::Broken(_)) => Ok(self.read_page(range, columns, place, deadline).await?),
             read => Ok(read?),
         }
     }

@@ -128,25 +128,26 @@ impl Store {
         let write_id = uuid::Uuid::new_v4().simple().to_string();
         let etag = before.map(|row| row.etag.as_str());
         let id = write_id.clone();
-        let (next, properties) = aside(move || {
-            let properties = heartbeat::encode(&next, &id);
-            (next, properties)
+        let (next, encoded) = aside(move || {
+            let encoded = heartbeat::encode_telling(&next, &id);
+            (next, encoded)
         })
         .await?;
-        let write = conditional(key.clone(), etag, properties?);
+        let (properties, is_whole) = encoded?;
+        let write = conditional(key.clone(), etag, properties);
         let began = Instant::now();
         for is_last in [false, true] {
             let error = match self.rows.transact(vec![write.clone()]).await {
                 Ok(Written::Applied(etags)) => {
                     let etag = etags.into_iter().next().unwrap_or_default();
-                    return Ok(self.beaten(next, etag));
+                    return Ok(self.beaten(next, etag, is_whole));
                 }
                 Ok(Written::Conflict) => return Ok(Commit::Lost),
                 Err(error @ RowError::Refused { .. }) => return Err(error.into()),
                 Err(error @ RowError::Unavailable { .. }) => error,
             };
             match self.fate_of_beat(&key, etag, &write_id).await? {
-                Fate::Ours(etag) => return Ok(self.beaten(next, etag)),
+                Fate::Ours(etag) => return Ok(self.beaten(next, etag, is_whole)),
                 Fate::Theirs => return Ok(Commit::Lost),
                 Fate::Unchanged => {
                     if is_last || began.elapsed() > SEND_AGAIN_WITHIN {
@@ -158,9 +159,12 @@ impl Store {
         Ok(Commit::Lost)
     }
 
-    fn beaten(&self, beat: Heartbeat, etag: String) -> Commit<Arc<HeartbeatRow>> {
+    /// What was written. It is kept only where the row says as much: all processes must see the same.
+    fn beaten(&self, beat: Heartbeat, etag: String, is_whole: bool) -> Commit<Arc<HeartbeatRow>> {
         let row = Arc::new(HeartbeatRow { beat, etag });
-        self.kept.keep_heartbeat(&row);
+        if is_whole {
+            self.kept.keep_heartbeat(&row);
+        }
         Commit::Done(row)
     }
 
