@@ -23,8 +23,8 @@ const PATIENCE_WITHOUT_ANSWER: Duration = Duration::from_secs(9);
 /// lookup waits for the store again, so that a store that is back shows at the next question.
 const FAILURE_BELIEVED_FOR: Duration = Duration::from_secs(5);
 /// Who waited for longer found the store slow. For [`SLOW_BELIEVED_FOR`] one lookup of each group waits for it, and the
-/// others take an answer of [`SLOW_FRESH_FOR`]: thousands a second that all wait would take every connection, and wait
-/// there.
+/// others take an answer of [`SLOW_FRESH_FOR`]; who comes when a group's read has taken so long takes what is known, as
+/// stale. Thousands a second that all wait would take every connection, and wait there.
 const SLOW: Duration = Duration::from_secs(1);
 /// See [`SLOW`].
 const SLOW_BELIEVED_FOR: Duration = Duration::from_secs(5);
@@ -113,11 +113,10 @@ impl Controller {
             AtHand::Nothing => None,
         };
         let failing = self.memory.failing_for();
-        if let Some(known) = &known
-            && (failing.is_some() || self.will_do(known, at_least))
-            && self.memory.turn(group).try_lock().is_err()
+        let at_once = known.as_ref();
+        if let Some(lookup) = at_once.and_then(|known| self.without_waiting(group, known, at_least))
         {
-            return Ok(answer(known, failing.is_some()));
+            return Ok(lookup);
         }
         let patience = match (&known, failing) {
             (None, _) => PATIENCE_WITHOUT_ANSWER,
@@ -143,11 +142,30 @@ impl Controller {
         }
     }
 
-    /// Whether an answer is young enough while the store is slow and somebody else waits for it.
-    fn will_do(&self, known: &Known, at_least: Option<u64>) -> bool {
-        known.asked_at.elapsed() < SLOW_FRESH_FOR
-            && at_least.is_none_or(|least| known.state.generation >= least)
+    /// What is known, although it is no longer young: where somebody else waits for the store already, and it fails or
+    /// is slow.
+    fn without_waiting(
+        &self,
+        group: &GroupName,
+        known: &Arc<Known>,
+        at_least: Option<u64>,
+    ) -> Option<Lookup> {
+        let turn = self.memory.turn(group);
+        if !turn.is_taken() {
+            return None;
+        }
+        if self.memory.failing_for().is_some() {
+            return Some(answer(known, true));
+        }
+        if at_least.is_some_and(|least| known.state.generation < least) {
+            return None;
+        }
+        if known.asked_at.elapsed() < SLOW_FRESH_FOR
             && self.memory.was_slow_within(SLOW_BELIEVED_FOR)
+        {
+            return Some(answer(known, false));
+        }
+        turn.has_asked_for(SLOW).then(|| answer(known, true))
     }
 
     /// The answer that needs no read, which is what nearly every lookup gets; nothing where the store is to be asked.
@@ -213,7 +231,7 @@ impl Controller {
         question: Question,
     ) -> Result<Option<Arc<Known>>, StoreError> {
         let turn = self.memory.turn(&group);
-        let mut last_failure = turn.lock().await;
+        let mut last_failure = turn.failure.lock().await;
         let failed = last_failure.as_ref();
         if let Some((_, error)) = failed.filter(|(at, _)| *at >= question.asked_at) {
             return Err(error.clone());
@@ -222,6 +240,7 @@ impl Controller {
         if read_meanwhile.is_some() {
             return Ok(read_meanwhile);
         }
+        let _asking = turn.begin();
         if let Some(known) = self.read_in_crowd(&group, &question).await {
             *last_failure = None;
             return Ok(Some(known));

@@ -72,15 +72,48 @@ impl Question {
     }
 }
 
-/// Whose turn it is to read a group, and how the last read failed: those that waited for it share its
-/// failure instead of asking again one after the other.
-pub(super) type Turn = Arc<tokio::sync::Mutex<Option<(Instant, StoreError)>>>;
+/// Whose turn it is to read a group.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// How the last read failed: those that waited for it share its failure instead of asking again one after the
+    /// other.
+    pub(super) failure: tokio::sync::Mutex<Option<(Instant, StoreError)>>,
+    /// Since when the store has been asked without an answer.
+    asking_since: Mutex<Option<Instant>>,
+}
+
+impl Turn {
+    /// The store is asked from now on.
+    pub(super) fn begin(&self) -> Asking<'_> {
+        *locked(&self.asking_since) = Some(Instant::now());
+        Asking(self)
+    }
+
+    /// Whether somebody's read is under way.
+    pub(super) fn is_taken(&self) -> bool {
+        self.failure.try_lock().is_err()
+    }
+
+    /// Whether it has been for longer than this.
+    pub(super) fn has_asked_for(&self, time: Duration) -> bool {
+        locked(&self.asking_since).is_some_and(|since| since.elapsed() > time)
+    }
+}
+
+/// The store is being asked.
+pub(super) struct Asking<'a>(&'a Turn);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        *locked(&self.0.asking_since) = None;
+    }
+}
 
 /// What this process remembers of the store. Losing it costs a read, nothing else.
 #[derive(Debug, Default)]
 pub struct Memory {
     known: Mutex<HashMap<GroupName, Arc<Known>>>,
-    reading: Mutex<HashMap<GroupName, Turn>>,
+    reading: Mutex<HashMap<GroupName, Arc<Turn>>>,
     heartbeat: Mutex<Option<(Instant, Arc<HeartbeatRow>)>>,
     alerts: Mutex<Option<(Instant, Arc<Vec<Alert>>)>>,
     /// When the last read failed; `None` once one has succeeded.
@@ -251,7 +284,7 @@ impl Memory {
         locked(&self.reading).remove(group);
     }
 
-    pub(super) fn turn(&self, group: &GroupName) -> Turn {
+    pub(super) fn turn(&self, group: &GroupName) -> Arc<Turn> {
         Arc::clone(locked(&self.reading).entry(group.clone()).or_default())
     }
 }

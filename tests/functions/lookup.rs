@@ -234,6 +234,17 @@ async fn where_the_store_is_slow_one_waits_and_the_others_take_what_is_young() {
         "it is not what was asked for"
     );
     assert_eq!(waiting(old * 2, PATH).await, 20, "it is too old");
+    // Who comes when that one has waited for a second takes it all the same, and is told.
+    tokio::time::advance(old * 2).await;
+    let (_, told) = join(doors.get(PATH), async {
+        tokio::time::sleep(Duration::from_millis(1_001)).await;
+        let began = Instant::now();
+        let told = doors.get(PATH).await.json();
+        assert!(began.elapsed() < Duration::from_millis(100));
+        told
+    })
+    .await;
+    assert_eq!(told["stale"], true);
     // A store that is quick again is waited for by all.
     doors.rows.be(Mood::Well);
     tokio::time::advance(Duration::from_secs(5)).await;
