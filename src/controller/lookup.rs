@@ -22,9 +22,9 @@ const PATIENCE_WITHOUT_ANSWER: Duration = Duration::from_secs(9);
 /// After a failed read, answers are given at once for this long while reads go on behind them; then one
 /// lookup waits for the store again, so that a store that is back shows at the next question.
 const FAILURE_BELIEVED_FOR: Duration = Duration::from_secs(5);
-/// Who waited for longer found the store slow. For [`SLOW_BELIEVED_FOR`] one lookup of each group waits for it, and the
-/// others take an answer of [`SLOW_FRESH_FOR`]; who comes when a group's read has taken so long takes what is known, as
-/// stale. Thousands a second that all wait would take every connection, and wait there.
+/// Who waited for so long found the store slow. For [`SLOW_BELIEVED_FOR`] who knows an answer waits no longer than that, one
+/// for each group, and the others take an answer of [`SLOW_FRESH_FOR`]; who comes when a group's read has taken so long
+/// takes what is known, as stale. Thousands a second that all wait would take every connection, and wait there.
 const SLOW: Duration = Duration::from_secs(1);
 /// See [`SLOW`].
 const SLOW_BELIEVED_FOR: Duration = Duration::from_secs(5);
@@ -114,13 +114,15 @@ impl Controller {
         };
         let failing = self.memory.failing_for();
         let at_once = known.as_ref();
-        if let Some(lookup) = at_once.and_then(|known| self.without_waiting(group, known, at_least))
+        if let Some(lookup) =
+            at_once.and_then(|known| self.without_waiting(group, known, &question))
         {
             return Ok(lookup);
         }
         let patience = match (&known, failing) {
             (None, _) => PATIENCE_WITHOUT_ANSWER,
             (Some(_), Some(age)) if age < FAILURE_BELIEVED_FOR => Duration::ZERO,
+            (Some(known), None) if question.is_met_by(known) && self.is_slow() => SLOW,
             (Some(_), Some(_) | None) => PATIENCE,
         };
         let reading = tokio::spawn(Arc::clone(self).refresh(group.clone(), question));
@@ -131,7 +133,7 @@ impl Controller {
                 "the store did not answer in time".to_owned(),
             )),
         };
-        if question.asked_at.elapsed() > SLOW {
+        if question.asked_at.elapsed() >= SLOW {
             self.memory.note_slow();
         }
         match (refreshed, known) {
@@ -148,7 +150,7 @@ impl Controller {
         &self,
         group: &GroupName,
         known: &Arc<Known>,
-        at_least: Option<u64>,
+        question: &Question,
     ) -> Option<Lookup> {
         let turn = self.memory.turn(group);
         if !turn.is_taken() {
@@ -157,15 +159,17 @@ impl Controller {
         if self.memory.failing_for().is_some() {
             return Some(answer(known, true));
         }
-        if at_least.is_some_and(|least| known.state.generation < least) {
+        if !question.is_met_by(known) {
             return None;
         }
-        if known.asked_at.elapsed() < SLOW_FRESH_FOR
-            && self.memory.was_slow_within(SLOW_BELIEVED_FOR)
-        {
+        if known.asked_at.elapsed() < SLOW_FRESH_FOR && self.is_slow() {
             return Some(answer(known, false));
         }
         turn.has_asked_for(SLOW).then(|| answer(known, true))
+    }
+
+    fn is_slow(&self) -> bool {
+        self.memory.was_slow_within(SLOW_BELIEVED_FOR)
     }
 
     /// The answer that needs no read, which is what nearly every lookup gets; nothing where the store is to be asked.

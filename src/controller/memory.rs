@@ -60,8 +60,12 @@ impl Question {
     /// Whether this answers it. What was read later than it was asked does, whatever the generation.
     pub(super) fn takes(&self, known: &Known) -> bool {
         known.asked_at > self.asked_at
-            || self.takes_read(known.asked_at, known.learned_at)
-                && (self.at_least).is_none_or(|least| known.state.generation >= least)
+            || self.takes_read(known.asked_at, known.learned_at) && self.is_met_by(known)
+    }
+
+    /// Whether this is of the generation that is asked for, or a later one.
+    pub(super) fn is_met_by(&self, known: &Known) -> bool {
+        (self.at_least).is_none_or(|least| known.state.generation >= least)
     }
 
     /// Whether a read that was asked for then, and answered then, is young enough: it began a moment ago, or one
