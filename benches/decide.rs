@@ -310,7 +310,7 @@ fn beat_of(quiet: &Scene) -> Heartbeat {
 
 fn heartbeats(quiet: &Scene) -> Try {
     let beat = beat_of(quiet);
-    let properties = heartbeat::encode(&beat, "0192b3c4-0000-7000-8000-000000000003")?;
+    let (properties, _) = heartbeat::encode(&beat, "0192b3c4-0000-7000-8000-000000000003")?;
     let bytes = serde_json::to_vec(&properties)?.len();
     let row = Row {
         key: understudy::adapters::store::keys::heartbeat(&beat.vantage),

@@ -54,8 +54,8 @@ struct WouldBody<'a> {
 /// `POST groups/{group}/{order}`.
 ///
 /// # Errors
-/// 404 for an unknown group or order, 400 and 413 for the body, 400 for what belongs there and stands in the query, 409 with the hold, 412 for another
-/// generation, 503 where the store is silent.
+/// 404 for an unknown group or order, 400 and 413 for the body, 400 for what belongs there and stands in the query,
+/// 409 with the hold, 412 for another generation, 503 where the store is silent.
 pub async fn door(
     Ready(app): Ready,
     Segments((group, order)): Segments<(String, String)>,

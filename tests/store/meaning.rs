@@ -102,7 +102,7 @@ fn read_back(beat: &Heartbeat) -> Heartbeat {
     let row = Row {
         key: keys::heartbeat(&beat.vantage),
         etag: "1".to_owned(),
-        properties: heartbeat::encode(beat, "w").unwrap(),
+        properties: heartbeat::encode(beat, "w").unwrap().0,
     };
     heartbeat::decode(&row).unwrap().beat
 }

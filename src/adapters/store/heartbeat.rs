@@ -62,19 +62,11 @@ impl HeartbeatRow {
     }
 }
 
-/// The row of a heartbeat.
+/// The row of a heartbeat, and whether it says all that the heartbeat does.
 ///
 /// # Errors
 /// When it does not fit one row, even without any details.
-pub fn encode(beat: &Heartbeat, write_id: &str) -> Result<Properties, StoreError> {
-    encode_telling(beat, write_id).map(|(properties, _)| properties)
-}
-
-/// The same, and whether the row says all that the heartbeat does.
-///
-/// # Errors
-/// As [`encode`].
-pub fn encode_telling(beat: &Heartbeat, write_id: &str) -> Result<(Properties, bool), StoreError> {
+pub fn encode(beat: &Heartbeat, write_id: &str) -> Result<(Properties, bool), StoreError> {
     let (packed, limit) = fitting(beat)?;
     let accounts = beat.evidence.values().flat_map(|seen| seen.accounts.iter());
     let mut details = accounts.filter_map(|(_, account)| account.newest.detail.as_ref());

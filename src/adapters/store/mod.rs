@@ -328,15 +328,12 @@ fn decode_group(row: &Row, kept: &Kept) -> Result<(GroupName, GroupRow), String>
 }
 
 fn decode_heartbeat(row: &Row, kept: &Kept) -> Result<Arc<HeartbeatRow>, String> {
-    let known = kept.heartbeat(&row.key, &row.etag);
-    known.map_or_else(
-        || {
-            let row = Arc::new(heartbeat::decode(row)?);
-            kept.keep_heartbeat(&row);
-            Ok(row)
-        },
-        Ok,
-    )
+    if let Some(known) = kept.heartbeat(&row.key, &row.etag) {
+        return Ok(known);
+    }
+    let row = Arc::new(heartbeat::decode(row)?);
+    kept.keep_heartbeat(&row);
+    Ok(row)
 }
 
 fn unreadable(key: &str, problem: &str) -> StoreError {

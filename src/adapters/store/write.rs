@@ -129,7 +129,7 @@ impl Store {
         let etag = before.map(|row| row.etag.as_str());
         let id = write_id.clone();
         let (next, encoded) = aside(move || {
-            let encoded = heartbeat::encode_telling(&next, &id);
+            let encoded = heartbeat::encode(&next, &id);
             (next, encoded)
         })
         .await?;

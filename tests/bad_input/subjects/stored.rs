@@ -332,7 +332,7 @@ fn check_snapshot(row: &Row, snapshot: &Snapshot) {
     }
     for beat in &snapshot.heartbeats {
         assert_eq!(keys::heartbeat(&beat.beat.vantage), row.key);
-        let properties = heartbeat::encode(&beat.beat, "w").unwrap();
+        let properties = heartbeat::encode(&beat.beat, "w").unwrap().0;
         let again = heartbeat::decode(&Row {
             properties,
             ..row.clone()
