@@ -282,7 +282,11 @@ impl Controller {
     ) -> Result<Vec<Signal>, StoreError> {
         let alerts = match self.memory.alerts(SHOWN_FOR) {
             Some(alerts) => alerts,
-            None => self.memory.keep_alerts(&self.store.alerts().await?),
+            None => {
+                let asked_at = Instant::now();
+                let rows = self.store.alerts().await?;
+                self.memory.keep_alerts(&rows, asked_at)
+            }
         };
         let alerts: Vec<Told<'_>> = alerts.iter().map(Told::of).collect();
         Ok(alert::signals(&alerts, spec, Some(state), now()))

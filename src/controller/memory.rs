@@ -113,13 +113,21 @@ impl Drop for Asking<'_> {
     }
 }
 
+/// The alerts as last read, unless one was written since.
+#[derive(Debug, Default)]
+struct KnownAlerts {
+    read: Option<(Instant, Arc<Vec<Alert>>)>,
+    /// When one was last written here.
+    written_at: Option<Instant>,
+}
+
 /// What this process remembers of the store. Losing it costs a read, nothing else.
 #[derive(Debug, Default)]
 pub struct Memory {
     known: Mutex<HashMap<GroupName, Arc<Known>>>,
     reading: Mutex<HashMap<GroupName, Arc<Turn>>>,
     heartbeat: Mutex<Option<(Instant, Arc<HeartbeatRow>)>>,
-    alerts: Mutex<Option<(Instant, Arc<Vec<Alert>>)>>,
+    alerts: Mutex<KnownAlerts>,
     /// When the last read failed; `None` once one has succeeded.
     failed_at: Mutex<Option<Instant>>,
     /// When a lookup last waited long.
@@ -153,7 +161,7 @@ impl Memory {
         if let Some(row) = snapshot.heartbeat(vantage) {
             self.keep_heartbeat(row);
         }
-        self.keep_alerts(&snapshot.alerts);
+        self.keep_alerts(&snapshot.alerts, snapshot.asked_at);
         self.keep_groups(snapshot);
     }
 
@@ -179,16 +187,21 @@ impl Memory {
             .map(|(_, row)| Arc::clone(row))
     }
 
-    /// Remembers the alerts that were just read.
-    pub fn keep_alerts(&self, rows: &[AlertRow]) -> Arc<Vec<Alert>> {
+    /// Remembers the alerts that were just read by a question asked at `asked_at`, unless it may have missed one that
+    /// was written since.
+    pub fn keep_alerts(&self, rows: &[AlertRow], asked_at: Instant) -> Arc<Vec<Alert>> {
         let alerts: Arc<Vec<Alert>> = Arc::new(rows.iter().map(|row| row.alert.clone()).collect());
-        *locked(&self.alerts) = Some((Instant::now(), Arc::clone(&alerts)));
+        let mut known = locked(&self.alerts);
+        if known.written_at.is_none_or(|at| at <= asked_at) {
+            known.read = Some((Instant::now(), Arc::clone(&alerts)));
+        }
         alerts
     }
 
     /// The alerts, if they were read less than `age` ago.
     pub fn alerts(&self, age: Duration) -> Option<Arc<Vec<Alert>>> {
         locked(&self.alerts)
+            .read
             .as_ref()
             .filter(|(at, _)| at.elapsed() < age)
             .map(|(_, alerts)| Arc::clone(alerts))
@@ -196,7 +209,10 @@ impl Memory {
 
     /// Forgets the alerts, since one was just written.
     pub fn forget_alerts(&self) {
-        *locked(&self.alerts) = None;
+        *locked(&self.alerts) = KnownAlerts {
+            read: None,
+            written_at: Some(Instant::now()),
+        };
     }
 
     /// A question that was asked before what is known was learned may bring an older answer: a
@@ -333,6 +349,22 @@ mod tests {
         assert!(known.asked_at.elapsed() > FRESH_FOR);
         let age = now().duration_since(known.as_of);
         assert!(age >= jiff::SignedDuration::from_secs(3), "{age}");
+    }
+
+    #[test]
+    fn alerts_that_were_asked_for_before_one_was_written_are_not_remembered() {
+        let memory = Memory::default();
+        let remembered = || memory.alerts(FRESH_FOR).is_some();
+        let asked_at = Instant::now()
+            .checked_sub(Duration::from_millis(1))
+            .unwrap();
+        memory.keep_alerts(&[], asked_at);
+        assert!(remembered());
+        memory.forget_alerts();
+        memory.keep_alerts(&[], asked_at);
+        assert!(!remembered());
+        memory.keep_alerts(&[], Instant::now());
+        assert!(remembered());
     }
 
     #[test]
